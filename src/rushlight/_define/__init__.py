@@ -1,0 +1,1 @@
+"""One row per op: schema strings, argument binding, and the templates that render wrappers."""

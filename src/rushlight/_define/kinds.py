@@ -1,0 +1,367 @@
+"""The row: one operation, its forward and its derivative, and the kinds that make one.
+
+A formula's parameter names are its contract, what it names is what gets saved:
+
+    g, g0, g1 ...     the gradient of the output (of each output; None where undefined)
+    k                 the namespace of kernels: RAW, TEN or REC
+    <input>, out      a saved input, the saved output (out0, out1 with several)
+    <input>_shape     its shape; <input>_dtype its NumPy dtype
+    <residual>        what the forward returned beside its outputs
+    <attribute>       an attribute of the call (those listed in `extra` never reach the row: `adapt`
+                      turns a call that gives them into one that does not)
+    need              (joint formulas) which gradients are wanted
+
+Everything else follows: the wrapper and Node class (render.py), un-broadcasting and casting (the
+`Fit` relay of `_core`), the in-place twin (`autograd/inplace.py`), the tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._core import MISSING, OPS, RAW, TEN, Op
+from . import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LITERALS: dict[str, Any] = {
+    "None": None, "True": True, "False": False, "[]": (), "Mean": 1, "contiguous_format": None,
+}  # fmt: skip
+
+
+def _literal(text: str) -> Any:
+    if text in _LITERALS:
+        return _LITERALS[text]
+    if text[0] in "\"'":
+        return text[1:-1]
+    if text[0] == "[":
+        return tuple(_literal(item.strip()) for item in text[1:-1].split(","))
+    return float(text) if "." in text or "e" in text else int(text)
+
+
+def quick_parse(schema: str) -> tuple[list[tuple[str, str, Any, bool]], str]:
+    """(type, name, default, keyword only) of each argument, and the name: what rendering needs.
+    The full parser (schema.py) runs on the first call that is out of the ordinary."""
+    name, _, rest = schema.partition("(")
+    depth, end = 1, 0
+    for end, character in enumerate(rest):  # noqa: B007 - `end` is used after the loop
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            break
+    arguments: list[tuple[str, str, Any, bool]] = []
+    keyword_only = False
+    text, depth = "", 0
+    for character in rest[:end] + ",":
+        if character == "," and depth == 0:
+            item = text.strip()
+            text = ""
+            if item == "*":
+                keyword_only = True
+            elif item:
+                kind, _, declared = item.rpartition(" ")
+                argument, _, default = declared.partition("=")
+                arguments.append(
+                    (kind, argument, _literal(default) if default else MISSING, keyword_only)
+                )
+            continue
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
+        text += character
+    return arguments, name.partition(".")[0]
+
+
+class Row(Op):
+    """An `Op` with everything rendering needs. Made by the functions below."""
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        forward: Callable[..., Any],
+        schema: str | tuple[str, ...],
+        *,
+        inputs: tuple[str, ...],
+        formulas: dict[str, Any],
+        attrs: tuple[str, ...] | None = None,
+        node: str | None = None,
+        joint: Callable[..., Any] | None = None,
+        differentiable: tuple[str, ...] | None = None,
+        outputs: int = 1,
+        differentiable_outputs: tuple[bool, ...] | None = None,
+        residuals: tuple[str, ...] = (),
+        recompute: Callable[..., Any] | None = None,
+        recomputed: tuple[str, ...] = (),
+        optional: tuple[str, ...] = (),
+        check: Callable[..., Any] | None = None,
+        view: bool = False,
+        same_dtype: tuple[int, ...] = (),
+        broadcasts: tuple[int, ...] = (),
+        floats: bool = False,
+        floats_of: int = 0,
+        scalars: bool = False,
+        promotion: str = "none",
+        output_dtype: str = "same",
+        returns: Callable[..., Any] | None = None,
+        samples: Callable[..., Any] | None = None,
+        public: bool = True,
+        jvp: Callable[..., Any] | None = None,
+        doc: str = "",
+        hidden: bool = False,
+        extra: tuple[str, ...] = (),
+        adapt: Callable[..., tuple[Any, ...]] | None = None,
+        mismatch: Callable[..., str] | None = None,
+        explain: Callable[..., Exception | None] | None = None,
+    ) -> None:
+        super().__init__(name, kind)
+        self.schemas = (schema,) if isinstance(schema, str) else schema
+        arguments, public_name = quick_parse(self.schemas[0])
+        tensors = [a for a in arguments if a[0].startswith("Tensor") and a[1] != "out"]
+        others = [a for a in arguments if not a[0].startswith("Tensor")]
+        renamed = dict(zip((a[1] for a in tensors), inputs, strict=True))
+        self.inputs = inputs
+        if attrs is None:
+            attrs = tuple(a[1] for a in others if a[1] not in extra)
+        self.attrs = attrs
+        renamed.update(zip((a[1] for a in others if a[1] not in extra), attrs, strict=True))
+        self.extra = extra
+        self.adapt = adapt
+        listed = [a for a in arguments if a[1] in renamed]
+        self.order = tuple(renamed[a[1]] for a in listed)
+        self.public_names = tuple("input" if a[1] == "self" else a[1] for a in listed)
+        self.defaults_by_position = tuple(a[2] for a in listed)
+        self.positional = sum(not a[3] for a in listed)
+        self.public_name = public_name
+        self.public = public
+        self.forward = forward
+        self.is_ufunc = isinstance(forward, np.ufunc)
+        self.formulas = formulas
+        self.joint = joint
+        self.differentiable = differentiable or tuple(formulas)
+        self.formula_list = (
+            [joint] if joint is not None else [formulas[n] for n in inputs if n in formulas]
+        )
+        self.outputs = outputs
+        self.differentiable_outputs = differentiable_outputs or (True,) * outputs
+        self.always_slots = False
+        self.residuals = residuals
+        self.n_residuals = len(residuals)
+        self.recompute = recompute
+        self.recomputed = recomputed
+        self.optional = optional
+        self.check = check
+        self.view = view
+        self.same_dtype = same_dtype
+        self.broadcasts = broadcasts
+        self.floats = floats
+        self.floats_of = floats_of
+        self.scalars = scalars
+        self.promotion = promotion
+        self.output_dtype = output_dtype
+        self.returns = returns
+        self.samples = samples
+        self.jvp = jvp
+        self.doc = doc
+        self.hidden = hidden
+        self.mismatch = mismatch
+        self.explain = explain
+        self.node_name = node if node is not None else _camel(name) + "Backward0"
+        self._collect_saves()
+        self._node: Any = None
+        self.places: list[tuple[Any, str]] = [(TEN, name)]
+        self.call = _stub(self)
+        OPS[name] = self
+        setattr(RAW, name, self.forward)
+        setattr(TEN, name, self.call)
+
+    def edge_for(self, name: str) -> bool:
+        """Whether gradients flow to this input."""
+        return name in self.differentiable if self.joint is not None else name in self.formulas
+
+    def save_name(self, save: tuple[str, int, Any]) -> str:
+        kind, index, _ = save
+        if kind == "input":
+            return self.inputs[index]
+        if kind == "residual":
+            return self.residuals[index]
+        return "out" if self.outputs == 1 else f"out{index}"
+
+    def _collect_saves(self) -> None:
+        """Which values each gradient needs, read off the formulas' parameter names."""
+        edges = [i for i, n in enumerate(self.inputs) if self.edge_for(n)]
+        named: dict[str, list[int]] = {}
+        if self.joint is not None:
+            for p in render._parameters(self.joint):
+                named[p] = edges
+        else:
+            for i in edges:
+                for p in render._parameters(self.formulas[self.inputs[i]]):
+                    named.setdefault(p, []).append(i)
+        if self.recompute is not None:
+            for p in render._parameters(self.recompute):
+                named.setdefault(p, edges)
+        self.saves: list[tuple[str, int, list[int]]] = []
+        self.saved_shapes: list[int] = []
+        self.saved_dtypes: list[int] = []
+        self.saved_attrs: list[int] = []
+        for p, needed_by in named.items():
+            if p in ("k", "need") or p == "g" or (p[0] == "g" and p[1:].isdigit()):
+                continue
+            if p in self.inputs:
+                self.saves.append(("input", self.inputs.index(p), needed_by))
+            elif p in self.residuals:
+                self.saves.append(("residual", self.residuals.index(p), needed_by))
+            elif p == "out" or (p.startswith("out") and p[3:].isdigit()):
+                self.saves.append(("output", int(p[3:] or 0), needed_by))
+            elif p.endswith("_shape") and p[:-6] in self.inputs:
+                self.saved_shapes.append(self.inputs.index(p[:-6]))
+            elif p.endswith("_dtype") and p[:-6] in self.inputs:
+                self.saved_dtypes.append(self.inputs.index(p[:-6]))
+            elif p in self.attrs:
+                self.saved_attrs.append(self.attrs.index(p))
+            else:
+                raise ValueError(f"row {self.name}: a formula names {p!r}, which nothing provides")
+
+    @property
+    def node(self) -> Any:
+        """The Node class; None where no gradient flows."""
+        self.render()
+        return self._node
+
+    def render(self) -> Callable[..., Any]:
+        """The wrapper, rendered at the row's first use (rendering all rows would cost more than
+        importing NumPy) and put into every place that holds the stub."""
+        if not self.rendered:
+            template = render.Template(self)
+            if template.differentiable:
+                self._node = render.node_class(template, self.node_name)
+            self.call = render.wrapper(template, self._node)
+            self.call.op = self
+            self.rendered = True
+            for owner, name in self.places:
+                setattr(owner, name, self.call)
+        return self.call
+
+    rendered = False
+
+    def place(self, owner: Any, name: str) -> None:
+        """Put the wrapper at ``owner.name``, now as a stub, rendered once it is used."""
+        self.places.append((owner, name))
+        setattr(owner, name, self.call)
+
+
+def _stub(row: Row) -> Callable[..., Any]:
+    def first_call(*args: Any, **kwargs: Any) -> Any:
+        return row.render()(*args, **kwargs)
+
+    first_call.__name__ = first_call.__qualname__ = row.public_name
+    first_call.__module__ = "torch"
+    first_call.op = row  # type: ignore[attr-defined]
+    return first_call
+
+
+def _camel(name: str) -> str:
+    return "".join(part[:1].upper() + part[1:] for part in name.strip("_").split("_"))
+
+
+def _kernels_namespace(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """A forward that names `k` is written over the namespace; eager runs it over RAW."""
+    code = getattr(forward, "__code__", None)
+    if code is None or not code.co_argcount or code.co_varnames[0] != "k":
+        return forward
+
+    def over_raw(*arguments: Any) -> Any:
+        return forward(RAW, *arguments)
+
+    over_raw.over_namespace = forward  # type: ignore[attr-defined]
+    return over_raw
+
+
+def elementwise(
+    name: str,
+    forward: Callable[..., Any],
+    schema: str | tuple[str, ...],
+    *,
+    inputs: tuple[str, ...] | None = None,
+    floats: bool = False,
+    promotion: str = "same",
+    **options: Any,
+) -> Row:
+    """out[i] = f(x[i], y[i], ...): inputs broadcast and are promoted to one dtype.
+
+    `floats`: integers are promoted to the default dtype (exp, division). Formulas are given as
+    keywords named like the inputs.
+    """
+    known = {k: options.pop(k) for k in list(options) if k in _ROW_OPTIONS}
+    names = inputs or tuple(options) or ("x",)
+    if promotion == "same" and floats:
+        promotion = "float"
+    everything = tuple(range(len(names)))
+    known.setdefault("same_dtype", everything if len(names) > 1 else ())
+    return Row(
+        name, "elementwise", _kernels_namespace(forward), schema,
+        inputs=names, formulas=options, promotion=promotion, floats=floats,
+        broadcasts=everything if len(names) > 1 else (), **known,
+    )  # fmt: skip
+
+
+def linear(
+    name: str, forward: Callable[..., Any], schema: str | tuple[str, ...], **options: Any
+) -> Row:
+    """out = A x for an A that does not depend on x: the derivative is the transpose of A."""
+    return _plain("linear", name, forward, schema, options)
+
+
+def bilinear(
+    name: str, forward: Callable[..., Any], schema: str | tuple[str, ...], **options: Any
+) -> Row:
+    """Linear in x for fixed y and in y for fixed x: products."""
+    options.setdefault("promotion", "equal")
+    return _plain("bilinear", name, forward, schema, options)
+
+
+def general(
+    name: str, forward: Callable[..., Any], schema: str | tuple[str, ...], **options: Any
+) -> Row:
+    """Anything else with one formula for each input."""
+    return _plain("general", name, forward, schema, options)
+
+
+def joint(
+    name: str,
+    forward: Callable[..., Any],
+    schema: str | tuple[str, ...],
+    formula: Callable[..., Any],
+    differentiable: tuple[str, ...],
+    **options: Any,
+) -> Row:
+    """One formula returns the gradients of all differentiable inputs; `need` says which."""
+    options["joint"] = formula
+    options["differentiable"] = differentiable
+    return _plain("joint", name, forward, schema, options)
+
+
+def _plain(
+    kind: str,
+    name: str,
+    forward: Callable[..., Any],
+    schema: str | tuple[str, ...],
+    options: dict[str, Any],
+) -> Row:
+    known = {k: options.pop(k) for k in list(options) if k in _ROW_OPTIONS}
+    names = known.pop("inputs", None) or tuple(options) or ("x",)
+    return Row(
+        name, kind, _kernels_namespace(forward), schema, inputs=names, formulas=options, **known
+    )
+
+
+_ROW_OPTIONS = frozenset(
+    (
+        "attrs", "node", "joint", "differentiable", "outputs", "differentiable_outputs",
+        "residuals", "recompute", "recomputed", "optional", "check", "view", "same_dtype",
+        "broadcasts", "floats", "floats_of", "scalars", "promotion", "output_dtype", "returns",
+        "samples", "public", "jvp", "doc", "inputs",
+        "hidden", "mismatch", "explain", "extra", "adapt",
+    )
+)  # fmt: skip

@@ -1,0 +1,383 @@
+"""Max and average pooling, plain and adaptive, with their adjoints, on NumPy arrays.
+
+Every function pools the last ``len(kernel)`` axes; all axes before them are batch. Windows are
+never materialised: each tap of the kernel is one strided view of the (padded) input, and an
+average is taken one axis at a time.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    Array = NDArray[np.generic]
+    Ints = tuple[int, ...]
+    Intp = NDArray[np.int64]
+
+
+def pool_output_size(n: int, kernel: int, stride: int, padding: int, dilation: int,
+                     ceil_mode: bool) -> int:
+    """Number of windows along one axis; with ``ceil_mode`` none starts in the right padding."""
+    span = n + 2 * padding - dilation * (kernel - 1) - 1
+    if not ceil_mode:
+        return span // stride + 1
+    size = -(-span // stride) + 1
+    if (size - 1) * stride >= n + padding:
+        size -= 1
+    return size
+
+
+def _output_shape(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
+                  ceil_mode: bool) -> Ints:
+    return tuple(
+        pool_output_size(n, k, s, p, d, ceil_mode)
+        for n, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def _accumulator(dtype: DTypeLike) -> np.dtype:
+    """Half and bfloat16 are summed in float32 and rounded once."""
+    dtype = np.dtype(dtype)
+    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
+
+
+def _lowest(dtype: np.dtype) -> object:
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min
+    return dtype.type(-np.inf)
+
+
+def max_pool(
+    x: Array, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> tuple[Array, Intp]:
+    """Largest value of every window, and its index in the flattened input plane.
+
+    The first of equal values wins; a NaN wins over every number, the last NaN of a window over
+    the others.
+
+    >>> max_pool(np.array([[1., 3., 2., 5.]]), (2,), (2,), (0,), (1,), False)
+    (array([[3., 5.]]), array([[1, 3]]))
+    """
+    rank = len(kernel)
+    spatial = x.shape[-rank:]
+    out = _output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
+    shape = x.shape[:-rank] + out
+    if 0 in shape:
+        return np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    needed = tuple((m - 1) * s + d * (k - 1) + 1 - n - p for n, k, s, p, d, m in
+                   zip(spatial, kernel, stride, padding, dilation, out, strict=True))
+    bordered = max(padding) > 0 or max(needed) > 0
+    padded = _pad(x, padding, needed, _lowest(x.dtype)) if bordered else x
+    taps = []
+    for tap in np.ndindex(*kernel):
+        view = padded[(..., *_tap(tap, out, stride, dilation))]
+        # A strided tap is read twice below: one copy makes both readings vectorise.
+        taps.append(view if stride[-1] == 1 else np.ascontiguousarray(view))
+    values = taps[0].copy()
+    for term in taps[1:]:
+        np.maximum(values, term, out=values)
+    count = len(taps)
+    rank_type = np.uint8 if count < 256 else np.int32
+    # The rank of a tap counts down, so that the largest rank among equals is the first tap.
+    ranks = (values == taps[0]).view(np.uint8).astype(rank_type, copy=False)
+    ranks *= rank_type(count)
+    for index in range(1, count):
+        hit = (values == taps[index]).view(np.uint8).astype(rank_type, copy=False)
+        hit *= rank_type(count - index)
+        np.maximum(ranks, hit, out=ranks)
+    origins = _axis_sum(
+        [np.arange(m, dtype=np.int64) * s - p for m, s, p in
+         zip(out, stride, padding, strict=True)], spatial)
+    steps = _axis_sum(
+        [np.arange(k, dtype=np.int64) * d for k, d in zip(kernel, dilation, strict=True)], spatial)
+    table = np.concatenate([np.zeros(1, np.int64), steps.reshape(-1)[::-1]])
+    indices = table.take(ranks)
+    indices += origins
+    if bordered:
+        _repair_lowest(values, indices, spatial, stride, padding, dilation, out)
+    if x.dtype.kind not in "iu":
+        absent = ranks == 0
+        if absent.any():
+            _repair_nan(absent, taps, indices, origins, steps.reshape(-1))
+    return values, indices
+
+
+def _repair_lowest(values: Array, indices: Intp, spatial: Ints, stride: Ints, padding: Ints,
+                   dilation: Ints, out: Ints) -> None:
+    """A window of lowest values only must name its first pixel, not the padding."""
+    lowest = values == _lowest(values.dtype)
+    if not lowest.any():
+        return
+    starts = []
+    for m, s, p, d in zip(out, stride, padding, dilation, strict=True):
+        start = np.arange(m, dtype=np.int64) * s - p
+        start += np.where(start < 0, -(start // d) * d, 0)
+        starts.append(start)
+    first = np.broadcast_to(_axis_sum(starts, spatial), values.shape)
+    np.copyto(indices, first, where=lowest)
+
+
+def _repair_nan(absent: NDArray[np.bool_], taps: list[Array], indices: Intp, origins: Intp,
+                steps: Intp) -> None:
+    """A NaN equals no tap: find the last one."""
+    for term, step in zip(taps, steps, strict=True):
+        np.copyto(indices, origins + step, where=absent & (term != term))
+
+
+def _axis_sum(axes: list[Intp], spatial: Ints) -> Intp:
+    """Flat index into a plane of shape ``spatial`` for the outer sum of per-axis positions."""
+    total: Intp = np.zeros((), np.int64)
+    for axis, positions in enumerate(axes):
+        weight = prod(spatial[axis + 1 :])
+        shape = (-1,) + (1,) * (len(axes) - 1 - axis)
+        total = total + (positions * weight).reshape(shape)
+    return total
+
+
+def _tap(tap: Ints, out: Ints, stride: Ints, dilation: Ints) -> tuple[slice, ...]:
+    return tuple(
+        slice(t * d, t * d + (m - 1) * s + 1, s)
+        for t, m, s, d in zip(tap, out, stride, dilation, strict=True)
+    )
+
+
+def _pad(x: Array, before: Ints, after: Ints, fill: object) -> Array:
+    rank = len(before)
+    spatial = x.shape[-rank:]
+    shape = tuple(b + n + max(a, 0) for b, n, a in zip(before, spatial, after, strict=True))
+    padded = np.full(x.shape[:-rank] + shape, fill, x.dtype)
+    padded[(..., *(slice(b, b + n) for b, n in zip(before, spatial, strict=True)))] = x
+    return padded
+
+
+def _plane_offsets(count: int, plane: int, indices: Intp) -> Intp:
+    flat = indices.reshape(count, -1)
+    if count == 1:
+        return flat
+    return flat + (np.arange(count, dtype=np.int64) * plane)[:, None]
+
+
+def max_pool_gather(x: Array, indices: Intp, rank: int | None = None) -> Array:
+    """``x`` at the flat plane positions ``indices``: linear in x.
+
+    ``rank`` is the number of pooled axes; by default all but two.
+    """
+    rank = x.ndim - 2 if rank is None else rank
+    lead = x.shape[: x.ndim - rank]
+    if indices.size == 0:
+        return np.empty(indices.shape, x.dtype)
+    where = _plane_offsets(prod(lead), prod(x.shape[x.ndim - rank :]), indices)
+    return x.reshape(-1).take(where).reshape(indices.shape)
+
+
+def max_pool_scatter(g: Array, indices: Intp, x_spatial_shape: Ints) -> Array:
+    """Adjoint of :func:`max_pool_gather`: values that name the same pixel add up."""
+    rank = len(x_spatial_shape)
+    lead = g.shape[: g.ndim - rank]
+    plane = prod(x_spatial_shape)
+    dtype = _accumulator(g.dtype)
+    dx = np.zeros((*lead, *x_spatial_shape), dtype)
+    if g.size:
+        where = _plane_offsets(prod(lead), plane, indices).reshape(-1)
+        np.add.at(dx.reshape(-1), where, g.reshape(-1).astype(dtype, copy=False))
+    return dx.astype(g.dtype, copy=False)
+
+
+def avg_pool(
+    x: Array, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool,
+    count_include_pad: bool, divisor_override: int | None,
+) -> Array:
+    """Mean of every window, or its sum divided by ``divisor_override``.
+
+    >>> avg_pool(np.array([[1., 3., 2., 5.]]), (2,), (2,), (0,), False, True, None)
+    array([[2. , 3.5]])
+    """
+    rank = len(kernel)
+    spatial = x.shape[-rank:]
+    ones = (1,) * rank
+    out = _output_shape(spatial, kernel, stride, padding, ones, ceil_mode)
+    if 0 in x.shape[:-rank]:
+        return np.empty(x.shape[:-rank] + out, x.dtype)
+    needed = _missing(spatial, kernel, stride, padding, out)
+    total = x.astype(_accumulator(x.dtype), copy=False)
+    if max(padding) > 0 or max(needed) > 0:
+        total = _pad(total, padding, needed, 0)
+    # Rows first: adding whole rows is the cheap direction and leaves less for the strided one.
+    for axis in range(rank):
+        total = _window_sum(total, axis - rank, kernel[axis], stride[axis], out[axis])
+    divisor = _divisor(spatial, kernel, stride, padding, out, count_include_pad, divisor_override)
+    if x.dtype.kind in "iu":
+        return (total / divisor).astype(x.dtype)
+    return np.divide(total, _as(divisor, total.dtype), out=total).astype(x.dtype, copy=False)
+
+
+def avg_pool_backward(
+    g: Array, x_shape: Ints, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool,
+    count_include_pad: bool, divisor_override: int | None,
+) -> Array:
+    """Adjoint of :func:`avg_pool`; linear in ``g``."""
+    rank = len(kernel)
+    x_shape = tuple(x_shape)
+    spatial = x_shape[-rank:]
+    out = g.shape[-rank:]
+    if g.size == 0 or 0 in x_shape:
+        return np.zeros(x_shape, g.dtype)
+    needed = _missing(spatial, kernel, stride, padding, out)
+    divisor = _divisor(spatial, kernel, stride, padding, out, count_include_pad, divisor_override)
+    total = g.astype(_accumulator(g.dtype), copy=False)
+    total = total / _as(divisor, total.dtype)
+    for axis in range(rank - 1, -1, -1):
+        size = spatial[axis] + padding[axis] + max(needed[axis], 0)
+        total = _window_spread(total, axis - rank, kernel[axis], stride[axis], size)
+    inside = tuple(slice(p, p + n) for p, n in zip(padding, spatial, strict=True))
+    return np.ascontiguousarray(total[(..., *inside)]).astype(g.dtype, copy=False)
+
+
+def _as(divisor: object, dtype: np.dtype) -> Array:
+    return np.asarray(divisor).astype(dtype)
+
+
+def _missing(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, out: Ints) -> Ints:
+    """How far the windows reach past the right edge of the input."""
+    return tuple((m - 1) * s + k - n - p for n, k, s, p, m in
+                 zip(spatial, kernel, stride, padding, out, strict=True))
+
+
+def _divisor(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, out: Ints,
+             count_include_pad: bool, override: int | None) -> object:
+    """Number of pixels per window; right padding beyond ``padding`` never counts."""
+    if override is not None:
+        return override
+    sizes = []
+    for n, k, s, p, m in zip(spatial, kernel, stride, padding, out, strict=True):
+        start = np.arange(m) * s - p
+        stop = np.minimum(start + k, n + p)
+        if not count_include_pad:
+            start, stop = np.maximum(start, 0), np.minimum(stop, n)
+        sizes.append(stop - start)
+    if all((size == k).all() for size, k in zip(sizes, kernel, strict=True)):
+        return prod(kernel)
+    total = np.ones((), np.int64)
+    for axis, size in enumerate(sizes):
+        total = total * size.reshape((-1,) + (1,) * (len(sizes) - 1 - axis))
+    return total
+
+
+def _at(ndim: int, axis: int, part: slice) -> tuple[slice, ...]:
+    return (slice(None),) * (ndim + axis) + (part,)
+
+
+def _window_sum(x: Array, axis: int, kernel: int, stride: int, out: int) -> Array:
+    total = None
+    for t in range(kernel):
+        view = x[_at(x.ndim, axis, slice(t, t + (out - 1) * stride + 1, stride))]
+        if total is None:
+            total = view.copy()
+        else:
+            np.add(total, view, out=total)
+    return total
+
+
+def _window_spread(g: Array, axis: int, kernel: int, stride: int, size: int) -> Array:
+    out = g.shape[axis]
+    axis_index = g.ndim + axis
+    shape = g.shape[:axis_index] + (size,) + g.shape[axis_index + 1 :]
+    covered = out * stride == size and kernel == stride
+    result = np.empty(shape, g.dtype) if covered else np.zeros(shape, g.dtype)
+    for t in range(kernel):
+        view = result[_at(g.ndim, axis, slice(t, t + (out - 1) * stride + 1, stride))]
+        if kernel <= stride:
+            view[...] = g
+        else:
+            np.add(view, g, out=view)
+    return result
+
+
+def _adaptive_bounds(n: int, out: int) -> list[tuple[int, int]]:
+    return [(i * n // out, -(-(i + 1) * n // out)) for i in range(out)]
+
+
+def adaptive_avg_pool(x: Array, output_size: Ints) -> Array:
+    """Mean over ``output_size`` windows per axis, from ``i n / m`` down to ``(i+1) n / m`` up."""
+    rank = len(output_size)
+    spatial = x.shape[-rank:]
+    if 0 in output_size or 0 in x.shape:
+        return np.empty(x.shape[:-rank] + tuple(output_size), x.dtype)
+    if all(n % m == 0 for n, m in zip(spatial, output_size, strict=True)):
+        kernel = tuple(n // m for n, m in zip(spatial, output_size, strict=True))
+        if max(output_size) == 1:
+            flat = x.reshape(*x.shape[:-rank], -1)
+            total = np.add.reduce(flat, axis=-1, dtype=_accumulator(x.dtype))
+            mean = total / np.asarray(prod(spatial), total.dtype)
+            return mean.astype(x.dtype, copy=False).reshape(x.shape[:-rank] + (1,) * rank)
+        return avg_pool(x, kernel, kernel, (0,) * rank, False, True, None)
+    total = x.astype(_accumulator(x.dtype), copy=False)
+    for axis in range(-rank, 0):
+        bounds = _adaptive_bounds(spatial[axis], output_size[axis])
+        parts = []
+        for a, b in bounds:
+            part = np.add.reduce(total[_at(x.ndim, axis, slice(a, b))], axis=axis)
+            parts.append(part / np.asarray(b - a, total.dtype))
+        total = np.stack(parts, axis=axis)
+    return total.astype(x.dtype, copy=False)
+
+
+def adaptive_avg_pool_backward(g: Array, x_shape: Ints) -> Array:
+    """Adjoint of :func:`adaptive_avg_pool`; ``x_shape`` has the rank of ``g``."""
+    x_shape = tuple(x_shape)
+    total = g.astype(_accumulator(g.dtype), copy=False)
+    if g.size == 0 or 0 in x_shape:
+        return np.zeros(x_shape, g.dtype)
+    for axis in range(-1, -g.ndim - 1, -1):
+        n, m = x_shape[axis], total.shape[axis]
+        if n == m:
+            continue
+        index = g.ndim + axis
+        shape = total.shape[:index] + (n,) + total.shape[index + 1 :]
+        if m == 1:
+            share = total / np.asarray(n, total.dtype)
+            total = np.empty(shape, total.dtype)
+            total[...] = share
+            continue
+        spread = np.zeros(shape, total.dtype)
+        for i, (a, b) in enumerate(_adaptive_bounds(n, m)):
+            view = spread[_at(g.ndim, axis, slice(a, b))]
+            part = total[_at(g.ndim, axis, slice(i, i + 1))]
+            np.add(view, part / np.asarray(b - a, total.dtype), out=view)
+        total = spread
+    if total is g:
+        total = g.copy()
+    return total.astype(g.dtype, copy=False)
+
+
+def adaptive_max_pool(x: Array, output_size: Ints) -> tuple[Array, Intp]:
+    """Largest value of every adaptive window and its index in the flattened input plane."""
+    rank = len(output_size)
+    spatial = x.shape[-rank:]
+    shape = x.shape[:-rank] + tuple(output_size)
+    if 0 in shape:
+        return np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    if all(n % m == 0 for n, m in zip(spatial, output_size, strict=True)):
+        kernel = tuple(n // m for n, m in zip(spatial, output_size, strict=True))
+        return max_pool(x, kernel, kernel, (0,) * rank, (1,) * rank, False)
+    bounds = [_adaptive_bounds(n, m) for n, m in zip(spatial, output_size, strict=True)]
+    values = np.empty(shape, x.dtype)
+    indices = np.empty(shape, np.int64)
+    plane = np.arange(prod(spatial), dtype=np.int64).reshape(spatial)
+    for cell in np.ndindex(*output_size):
+        part = tuple(slice(*bounds[axis][i]) for axis, i in enumerate(cell))
+        window = x[(..., *part)].reshape(*x.shape[:-rank], -1)
+        best = window.argmax(axis=-1)
+        if x.dtype.kind not in "iu":
+            nan = window != window
+            if nan.any():
+                last = nan.shape[-1] - 1 - nan[..., ::-1].argmax(axis=-1)
+                best = np.where(nan.any(axis=-1), last, best)
+        indices[(..., *cell)] = plane[part].reshape(-1)[best]
+    values[...] = max_pool_gather(x, indices, rank)
+    return values, indices

@@ -1,0 +1,371 @@
+"""Pointwise rows: arithmetic, powers, transcendental functions, comparisons, selection."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import Tensor
+from .._define.kinds import Row, elementwise, linear
+from .._kernels import select, special
+from .casting import cast
+
+_TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def _binary(name: str) -> str:
+    return f"{name}.Tensor(Tensor self, Tensor other) -> Tensor"
+
+
+def _unary(name: str) -> str:
+    return f"{name}(Tensor self) -> Tensor"
+
+
+def _alpha(x: Any, y: Any, alpha: Any) -> tuple[Any, Any]:
+    """``alpha`` multiplies the second operand; a row without it is the ordinary case."""
+    if type(alpha) is float and _is_integral(x) and _is_integral(y):
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
+    return (x, y) if alpha == 1 else (x, mul.call(y, alpha) if isinstance(y, Tensor) else y * alpha)
+
+
+def _is_integral(x: Any) -> bool:
+    return x._data.dtype.kind in "iub" if isinstance(x, Tensor) else isinstance(x, int)
+
+
+def _with_alpha(name: str) -> str:
+    return f"{name}.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"
+
+
+add = elementwise(
+    "add", np.add, _with_alpha("add"), x=lambda g: g, y=lambda g: g,
+    scalars=True, extra=("alpha",), adapt=_alpha,
+)  # fmt: skip
+sub = elementwise(
+    "sub", np.subtract, _with_alpha("sub"), x=lambda g: g, y=lambda g: -g,
+    scalars=True, extra=("alpha",), adapt=_alpha,
+)  # fmt: skip
+rsub = elementwise(
+    "rsub", lambda x, y: np.subtract(y, x), _with_alpha("rsub"), x=lambda g: -g, y=lambda g: g,
+    scalars=True, extra=("alpha",), adapt=_alpha, node="RsubBackward1",
+)  # fmt: skip
+mul = elementwise(
+    "mul", np.multiply, _binary("mul"), x=lambda g, y: g * y, y=lambda g, x: g * x, scalars=True
+)
+div = elementwise(
+    "div", np.divide, _binary("div"), x=lambda g, y: g / y,
+    y=lambda g, x, y: -g * ((x / y) / y), scalars=True, floats=True,
+)  # fmt: skip
+neg = elementwise("neg", np.negative, _unary("neg"), x=lambda g: -g)
+reciprocal = elementwise(
+    "reciprocal", np.reciprocal, _unary("reciprocal"), x=lambda g, out: -g * (out * out),
+    floats=True,
+)  # fmt: skip
+maximum = elementwise(
+    "maximum", np.maximum, "maximum(Tensor self, Tensor other) -> Tensor", node="MaximumBackward0",
+    x=lambda k, g, x, y: k.keep_where(k.lt(y, x), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+    y=lambda k, g, x, y: k.keep_where(k.lt(x, y), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum, "minimum(Tensor self, Tensor other) -> Tensor", node="MinimumBackward0",
+    x=lambda k, g, x, y: k.keep_where(k.lt(x, y), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+    y=lambda k, g, x, y: k.keep_where(k.lt(y, x), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+)  # fmt: skip
+atan2 = elementwise(
+    "atan2", np.arctan2, "atan2(Tensor self, Tensor other) -> Tensor", floats=True,
+    x=lambda g, x, y: g * (y / (x * x + y * y)), y=lambda g, x, y: g * (-x / (x * x + y * y)),
+)  # fmt: skip
+
+# ---- functions of one variable --------------------------------------------------------------
+
+exp = elementwise("exp", np.exp, _unary("exp"), x=lambda g, out: g * out, floats=True)
+expm1 = elementwise("expm1", np.expm1, _unary("expm1"), x=lambda g, out: g * (out + 1), floats=True)
+log = elementwise("log", np.log, _unary("log"), x=lambda g, x: g / x, floats=True)
+log2 = elementwise(
+    "log2", np.log2, _unary("log2"), x=lambda g, x: g / (x * 0.6931471805599453), floats=True
+)
+log10 = elementwise(
+    "log10", np.log10, _unary("log10"), x=lambda g, x: g / (x * 2.302585092994046), floats=True
+)
+log1p = elementwise("log1p", np.log1p, _unary("log1p"), x=lambda g, x: g / (x + 1), floats=True)
+sqrt = elementwise("sqrt", np.sqrt, _unary("sqrt"), x=lambda g, out: g / (out * 2), floats=True)
+rsqrt = elementwise(
+    "rsqrt", lambda x: np.reciprocal(np.sqrt(x)), _unary("rsqrt"), floats=True,
+    x=lambda g, out: g * -0.5 * (out * out * out),
+)  # fmt: skip
+sin = elementwise("sin", np.sin, _unary("sin"), x=lambda k, g, x: g * k.cos(x), floats=True)
+cos = elementwise("cos", np.cos, _unary("cos"), x=lambda k, g, x: g * -k.sin(x), floats=True)
+tan = elementwise("tan", np.tan, _unary("tan"), x=lambda g, out: g * (1 + out * out), floats=True)
+asin = elementwise(
+    "asin", np.arcsin, _unary("asin"), x=lambda k, g, x: g * k.rsqrt(1 - x * x), floats=True
+)
+acos = elementwise(
+    "acos", np.arccos, _unary("acos"), x=lambda k, g, x: g * -k.rsqrt(1 - x * x), floats=True
+)
+atan = elementwise("atan", np.arctan, _unary("atan"), x=lambda g, x: g / (x * x + 1), floats=True)
+sinh = elementwise("sinh", np.sinh, _unary("sinh"), x=lambda k, g, x: g * k.cosh(x), floats=True)
+cosh = elementwise("cosh", np.cosh, _unary("cosh"), x=lambda k, g, x: g * k.sinh(x), floats=True)
+tanh = elementwise("tanh", np.tanh, _unary("tanh"), x=lambda g, out: g * (1 - out * out),
+                   floats=True)  # fmt: skip
+sigmoid = elementwise(
+    "sigmoid", special.sigmoid, _unary("sigmoid"), x=lambda g, out: g * ((1 - out) * out),
+    floats=True,
+)  # fmt: skip
+erf = elementwise(
+    "erf", special.erf, _unary("erf"), floats=True,
+    x=lambda k, g, x: g * (_TWO_OVER_SQRT_PI * k.exp(-(x * x))),
+)  # fmt: skip
+square = elementwise(
+    "square", np.square, _unary("square"), x=lambda g, x: g * (x * 2), node="PowBackward0"
+)
+abs_ = elementwise("abs", np.absolute, _unary("abs"), x=lambda k, g, x: g * k.sign(x))
+sign = elementwise("sign", np.sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
+floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
+ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
+trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))
+rint = elementwise("rint", np.rint, "round(Tensor self) -> Tensor", node="RoundBackward0",
+                   x=lambda k, g: k.zeros_like_(g), public=False)  # fmt: skip
+
+# ---- activations ------------------------------------------------------------------------------
+
+_ZEROS = {d.numpy: np.zeros((), d.numpy) for d in _dtypes.ALL}
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, _ZEROS[x.dtype])
+
+
+def _threshold_backward(g: Any, out: Any) -> Any:
+    return select.threshold_backward(g, out, _ZEROS[out.dtype])
+
+
+relu = elementwise(
+    "relu", _relu, _unary("relu"), x=lambda k, g, out: k.threshold_backward(g, out)
+)
+# Linear in the gradient; the threshold itself moves nothing.
+threshold_backward = linear(
+    "threshold_backward", _threshold_backward,
+    "_threshold_backward(Tensor grad, Tensor result) -> Tensor", inputs=("x", "result"), public=False,
+    x=lambda k, g, result: k.threshold_backward(g, result), node="ThresholdBackwardBackward0",
+)  # fmt: skip
+keep_where = linear(
+    "keep_where", select.keep_where, "_keep_where(Tensor condition, Tensor self) -> Tensor",
+    inputs=("mask", "x"), x=lambda k, g, mask: k.keep_where(mask, g), public=False,
+)  # fmt: skip
+silu = elementwise(
+    "silu", special.silu, _unary("silu"), floats=True,
+    x=lambda k, g, x: g * (k.sigmoid(x) * (1 + x * (1 - k.sigmoid(x)))),
+)  # fmt: skip
+log_sigmoid = elementwise(
+    "log_sigmoid", special.log_sigmoid, "log_sigmoid(Tensor self) -> Tensor", floats=True,
+    x=lambda k, g, x: g * k.sigmoid(-x), public=False,
+)  # fmt: skip
+softplus = elementwise(
+    "softplus", special.softplus,
+    "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", floats=True,
+    x=lambda k, g, x, beta, threshold: k.where(
+        x * beta > threshold, g, g * k.sigmoid(x * beta)),
+)  # fmt: skip
+
+
+def _leaky_relu(x: Any, negative_slope: float) -> Any:
+    return select.where(x > _ZEROS[x.dtype], x, x * x.dtype.type(negative_slope))
+
+
+leaky_relu = elementwise(
+    "leaky_relu", _leaky_relu,
+    "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor",
+    x=lambda k, g, x, negative_slope: k.where(x > 0, g, g * negative_slope),
+)  # fmt: skip
+
+
+def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    negative = np.expm1(np.minimum(x, 0) * x.dtype.type(input_scale))
+    negative *= x.dtype.type(alpha * scale)
+    return select.where(x > _ZEROS[x.dtype], x * x.dtype.type(scale), negative)
+
+
+elu = elementwise(
+    "elu", _elu,
+    "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", floats=True,
+    x=lambda k, g, x, alpha, scale, input_scale: k.where(
+        x > 0, g * scale, g * (alpha * scale * input_scale) * k.exp(x * input_scale)),
+)  # fmt: skip
+
+
+_SQRT_HALF = math.sqrt(0.5)
+_INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
+_SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+
+
+def _gelu_slope(k: Any, x: Any, approximate: str) -> Any:
+    """d gelu / dx."""
+    if approximate == "tanh":
+        t = k.tanh((x + x * x * x * 0.044715) * _SQRT_2_OVER_PI)
+        inner = (1 + x * x * (3 * 0.044715)) * _SQRT_2_OVER_PI
+        return (1 + t) * 0.5 + x * 0.5 * (1 - t * t) * inner
+    cdf = (1 + k.erf(x * _SQRT_HALF)) * 0.5
+    return cdf + x * k.exp(x * x * -0.5) * _INV_SQRT_2PI
+
+
+gelu = elementwise(
+    "gelu", special.gelu, "gelu(Tensor self, *, str approximate='none') -> Tensor", floats=True,
+    x=lambda k, g, x, approximate: g * _gelu_slope(k, x, approximate),
+)  # fmt: skip
+
+# ---- powers -----------------------------------------------------------------------------------
+
+
+def _pow_scalar(x: Any, exponent: Any) -> Any:
+    if exponent == 2:
+        return np.square(x)
+    if exponent == 3:
+        return x * x * x
+    if exponent == 0.5:
+        return np.sqrt(x)
+    if exponent == 1:
+        return x.copy()
+    if exponent == -1 and x.dtype.kind == "f":
+        return np.reciprocal(x)
+    if exponent == -0.5:
+        return np.reciprocal(np.sqrt(x))
+    if exponent == -2 and x.dtype.kind == "f":
+        return np.reciprocal(np.square(x))
+    return np.power(x, x.dtype.type(exponent))
+
+
+pow_scalar = elementwise(
+    "pow_scalar", _pow_scalar, "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
+    x=lambda k, g, x, exponent: (
+        k.zeros_like_(g) if exponent == 0
+        else g * (x * 2) if exponent == 2
+        else g * (k.pow_scalar(x, exponent - 1) * exponent)),
+    node="PowBackward0", public=False,
+)  # fmt: skip
+pow_tensor = elementwise(
+    "pow_tensor", np.power, "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
+    x=lambda k, g, x, y: k.where(y == 0, 0.0, g * (y * k.pow_tensor(x, y - 1))),
+    y=lambda k, g, x, y, out: g * k.where(
+        k.logical_and(x == 0, y >= 0), 0.0, out * k.log(x)),
+    node="PowBackward1", public=False,
+)  # fmt: skip
+
+
+def pow(input: Any, exponent: Any) -> Any:  # noqa: A001 - PyTorch's name
+    """``input ** exponent``, elementwise.
+
+    >>> import rushlight as torch
+    >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
+    tensor([1., 4., 9.])
+    """
+    if isinstance(input, Tensor):
+        if isinstance(exponent, Tensor):
+            _refuse_negative(input, exponent._data)
+            return pow_tensor.call(input, exponent)
+        kind = input._data.dtype.kind
+        if kind in "iub":
+            target = _dtypes.result_type(
+                ((_core.dtype_of(input), 2), (_dtypes.number_dtype(exponent), 0))
+            )
+            if target.numpy != input._data.dtype:
+                input = cast.call(input, target.numpy)
+            elif exponent < 0:
+                _refuse_negative(input, exponent)
+        return pow_scalar.call(input, exponent)
+    return pow_tensor.call(input, exponent)
+
+
+def _refuse_negative(base: Any, exponent: Any) -> None:
+    integral = base._data.dtype.kind in "iu" and np.asarray(exponent).dtype.kind in "iu"
+    if integral and np.any(np.asarray(exponent) < 0):
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+
+
+# ---- comparisons and logic ----------------------------------------------------------------------
+
+
+def _comparison(name: str, ufunc: Any) -> Row:
+    return elementwise(name, ufunc, _binary(name), inputs=("x", "y"), scalars=True,
+                       promotion="compare", output_dtype="bool")  # fmt: skip
+
+
+eq = _comparison("eq", np.equal)
+ne = _comparison("ne", np.not_equal)
+lt = _comparison("lt", np.less)
+le = _comparison("le", np.less_equal)
+gt = _comparison("gt", np.greater)
+ge = _comparison("ge", np.greater_equal)
+
+
+def _logical(name: str, ufunc: Any) -> Row:
+    schema = f"{name}(Tensor self, Tensor other) -> Tensor"
+    return elementwise(name, ufunc, schema, inputs=("x", "y"), promotion="compare",
+                       output_dtype="bool")  # fmt: skip
+
+
+logical_and = _logical("logical_and", np.logical_and)
+logical_or = _logical("logical_or", np.logical_or)
+logical_xor = _logical("logical_xor", np.logical_xor)
+logical_not = elementwise("logical_not", np.logical_not, _unary("logical_not"), inputs=("x",),
+                          promotion="none", output_dtype="bool")  # fmt: skip
+isnan = elementwise("isnan", np.isnan, _unary("isnan"), inputs=("x",), promotion="none",
+                    output_dtype="bool")  # fmt: skip
+isinf = elementwise("isinf", np.isinf, _unary("isinf"), inputs=("x",), promotion="none",
+                    output_dtype="bool")  # fmt: skip
+isfinite = elementwise("isfinite", np.isfinite, _unary("isfinite"), inputs=("x",),
+                       promotion="none", output_dtype="bool")  # fmt: skip
+bitwise_and = elementwise("bitwise_and", np.bitwise_and, _binary("bitwise_and"), inputs=("x", "y"))
+bitwise_or = elementwise("bitwise_or", np.bitwise_or, _binary("bitwise_or"), inputs=("x", "y"))
+bitwise_xor = elementwise("bitwise_xor", np.bitwise_xor, _binary("bitwise_xor"), inputs=("x", "y"))
+bitwise_not = elementwise("bitwise_not", np.invert, _unary("bitwise_not"), inputs=("x",))
+
+
+def _floor_divide(x: Any, y: Any) -> Any:
+    if x.dtype.kind in "iu" and np.any(y == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.floor_divide(x, y)
+
+
+floor_divide = elementwise("floor_divide", _floor_divide,
+                           "floor_divide(Tensor self, Tensor other) -> Tensor",
+                           inputs=("x", "y"), scalars=True)  # fmt: skip
+remainder = elementwise(
+    "remainder", np.remainder, _binary("remainder"), scalars=True,
+    x=lambda g: g, y=lambda k, g, x, y: -g * k.floor(x / y),
+)  # fmt: skip
+fmod = elementwise(
+    "fmod", np.fmod, _binary("fmod"), scalars=True,
+    x=lambda g: g, y=lambda k, g, x, y: -g * k.trunc(x / y),
+)  # fmt: skip
+
+# ---- selection ----------------------------------------------------------------------------------
+
+where_row = elementwise(
+    "where", select.where, "where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
+    inputs=("condition", "x", "y"), same_dtype=(1, 2), node="WhereBackward0",
+    x=lambda k, g, condition: k.keep_where(condition, g),
+    y=lambda k, g, condition: k.keep_where(k.logical_not(condition), g), public=False,
+)  # fmt: skip
+
+
+def _clamp(x: Any, low: Any, high: Any) -> Any:
+    if low is not None:
+        x = np.maximum(x, x.dtype.type(low))
+    return x if high is None else np.minimum(x, x.dtype.type(high))
+
+
+def _clamp_gradient(k: Any, g: Any, x: Any, low: Any, high: Any) -> Any:
+    if low is not None and high is not None:
+        return k.keep_where(k.logical_and(x >= low, x <= high), g)
+    return k.keep_where(x >= low if low is not None else x <= high, g)
+
+
+clamp_scalar = elementwise(
+    "clamp_scalar", _clamp,
+    "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", attrs=("low", "high"),
+    x=_clamp_gradient, node="ClampBackward1", public=False,
+)  # fmt: skip

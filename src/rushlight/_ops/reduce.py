@@ -1,0 +1,342 @@
+"""Rows that reduce: sums, means, extrema, norms, variances, cumulative sums."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _dtypes
+from .._core import Tensor
+from .._define.kinds import general, linear
+from .._kernels import reduce, special
+from .casting import cast
+from .checks import canonical_dim, canonical_dims
+
+def _opened(k: Any, g: Any, dims: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]) -> Any:
+    """`g` with the reduced dims put back as size 1, so that it broadcasts against the input."""
+    if keepdim or not shape:
+        return g
+    return k.reshape(g, tuple(1 if i in dims else n for i, n in enumerate(shape)))
+
+
+def _dims_check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
+    if dims is None or (not isinstance(dims, int) and len(dims) == 0):
+        dims = None
+    return canonical_dims(dims, x.ndim), bool(keepdim)
+
+
+def with_dtype(x: Any, dtype: Any) -> Any:
+    """`x` converted to `dtype` before a reduction, where one was asked for."""
+    if dtype is None or not isinstance(x, Tensor) or x._data.dtype == dtype.numpy:
+        return x
+    return cast.call(x, dtype.numpy)
+
+
+sum_all = linear(
+    "sum_all", lambda x: reduce.sum(x), "sum(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+    extra=("dtype",), adapt=lambda x, dtype: (with_dtype(x, dtype),), node="SumBackward0",
+    x=lambda k, g, x_shape: k.expand(g, x_shape), public=False,
+)  # fmt: skip
+sum_row = linear(
+    "sum", reduce.sum,
+    "sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None)"
+    " -> Tensor", attrs=("dims", "keepdim"), extra=("dtype",), check=_dims_check,
+    adapt=lambda x, dims, keepdim, dtype: (with_dtype(x, dtype), dims, keepdim),
+    x=lambda k, g, x_shape, dims, keepdim: k.expand(
+        _opened(k, g, dims, keepdim, x_shape), x_shape),
+    node="SumBackward1", public=False,
+)  # fmt: skip
+
+
+def _count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    n = 1
+    for d in dims:
+        n *= shape[d]
+    return n
+
+
+def _mean_check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
+    refuse_integers("mean", x)
+    return _dims_check(x, dims, keepdim)
+
+
+def refuse_integers(name: str, x: Any) -> None:
+    """PyTorch's means and variances want floating point."""
+    d = _dtypes.from_numpy(x.dtype)
+    if d.category < _dtypes.FLOATING:
+        raise RuntimeError(
+            f"{name}(): could not infer output dtype. Input dtype must be either a floating point "
+            f"or complex dtype. Got: {d.type_name}"
+        )
+
+
+def _mean_all(x: Any) -> Any:
+    refuse_integers("mean", x)
+    return reduce.mean(x)
+
+
+mean_all = linear(
+    "mean_all", _mean_all,
+    "mean(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+    extra=("dtype",), adapt=lambda x, dtype: (with_dtype(x, dtype),), node="MeanBackward0",
+    x=lambda k, g, x_shape: k.expand(g, x_shape) / max(1, math.prod(x_shape)),
+    public=False,
+)  # fmt: skip
+
+
+mean_row = linear(
+    "mean", reduce.mean,
+    "mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    attrs=("dims", "keepdim"), extra=("dtype",), check=_mean_check,
+    adapt=lambda x, dims, keepdim, dtype: (with_dtype(x, dtype), dims, keepdim),
+    x=lambda k, g, x_shape, dims, keepdim: k.expand(
+        _opened(k, g, dims, keepdim, x_shape), x_shape) / max(1, _count(x_shape, dims)),
+    node="MeanBackward1", public=False,
+)  # fmt: skip
+
+
+def _var(x: Any, dims: Any, correction: float, keepdim: bool) -> Any:
+    return reduce.var_mean(x, dims, correction, keepdim)[0]
+
+
+def _var_check(x: Any, dims: Any, correction: Any, keepdim: Any) -> tuple[Any, float, bool]:
+    if x.dtype.kind not in "fcV" and x.dtype not in _dtypes.LOW_PRECISION:
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    dims, keepdim = _dims_check(x, dims, keepdim)
+    return dims, 1 if correction is None else correction, keepdim
+
+
+var_row = general(
+    "var", _var,
+    "var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, "
+    "bool keepdim=False) -> Tensor", attrs=("dims", "correction", "keepdim"), check=_var_check,
+    x=lambda k, g, x, dims, correction, keepdim: (
+        _opened(k, g, dims, keepdim, tuple(x.shape))
+        * (2.0 / (max(0.0, _count(x.shape, dims) - correction) or float("nan")))
+        * (x - k.mean(x, dims, True))),
+    public=False,
+)  # fmt: skip
+
+
+def _std_gradient(
+    k: Any, g: Any, x: Any, out: Any, dims: Any, correction: float, keepdim: bool
+) -> Any:
+    shape = tuple(x.shape)
+    slope = g / (out * (max(0.0, _count(shape, dims) - correction) or float("nan")))
+    slope = k.where(out == 0, 0.0, slope)
+    return _opened(k, slope, dims, keepdim, shape) * (x - k.mean(x, dims, True))
+
+
+std_row = general(
+    "std", lambda x, dims, correction, keepdim: np.sqrt(_var(x, dims, correction, keepdim)),
+    "std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, "
+    "bool keepdim=False) -> Tensor", attrs=("dims", "correction", "keepdim"), check=_var_check,
+    x=_std_gradient, public=False,
+)  # fmt: skip
+
+# ---- extrema ------------------------------------------------------------------------------------
+
+
+def _share(k: Any, g: Any, x: Any, out: Any, dims: Any, keepdim: bool) -> Any:
+    """The gradient of an extremum: shared evenly by the elements that attain it."""
+    shape = tuple(x.shape)
+    mask = x == _opened(k, out, dims, keepdim, shape)
+    count = k.sum(k.cast(mask, k.dtype_of(g)), dims, True)
+    return k.keep_where(mask, k.expand(_opened(k, g, dims, keepdim, shape), shape) / count)
+
+
+def _amax_check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
+    dims, keepdim = _dims_check(x, dims, keepdim)
+    for d in dims:
+        if x.ndim and x.shape[d] == 0:
+            raise IndexError(f"amax(): Expected reduction dim {d} to have non-zero size.")
+    return dims, keepdim
+
+
+amax = general(
+    "amax", reduce.amax, "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+    attrs=("dims", "keepdim"), check=_amax_check, x=_share,
+)  # fmt: skip
+amin = general(
+    "amin", reduce.amin, "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
+    attrs=("dims", "keepdim"), check=_amax_check, x=_share,
+)  # fmt: skip
+
+
+def _nonempty(name: str, kernel: Any) -> Any:
+    def forward(x: Any) -> Any:
+        if not x.size:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                "the reduction dim with the 'dim' argument."
+            )
+        return kernel(x)
+
+    return forward
+
+
+def _share_all(k: Any, g: Any, x: Any, out: Any) -> Any:
+    mask = x == out
+    return k.keep_where(mask, k.expand(g / k.sum_all(k.cast(mask, k.dtype_of(g))), tuple(x.shape)))
+
+
+max_all = general("max_all", _nonempty("max", reduce.amax), "max(Tensor self) -> Tensor",
+                  x=_share_all, node="MaxBackward1", public=False)  # fmt: skip
+min_all = general("min_all", _nonempty("min", reduce.amin), "min(Tensor self) -> Tensor",
+                  x=_share_all, node="MinBackward1", public=False)  # fmt: skip
+
+
+def _pick(arg: Any) -> Any:
+    def forward(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+        if not x.ndim:
+            return x.copy(), np.zeros((), np.int64)
+        indices = arg(x, dim, True)
+        values = np.take_along_axis(x, indices, dim)
+        if keepdim:
+            return values, indices
+        return values.squeeze(dim), indices.squeeze(dim)
+
+    return forward
+
+
+def _one_dim(x: Any, dim: Any, keepdim: Any) -> tuple[int, bool]:
+    dim = canonical_dim(dim, x.ndim)
+    if x.ndim and x.shape[dim] == 0:
+        raise IndexError(f"max(): Expected reduction dim {dim} to have non-zero size.")
+    return dim, bool(keepdim)
+
+
+def _unpick(k: Any, g: Any, indices: Any, x_shape: Any, dim: int, keepdim: bool) -> Any:
+    """Put a picked element's gradient back where it was picked."""
+    if not x_shape:
+        return g
+    if not keepdim:
+        g, indices = k.unsqueeze(g, dim), k.unsqueeze(indices, dim)
+    return k.value_selecting_backward(g, indices, x_shape, dim)
+
+
+def value_and_indices(name: str) -> Any:
+    """The named result of ops that return values and indices."""
+    from .._define.results import return_type
+
+    return return_type(name, ("values", "indices"))
+
+
+def _extremum(name: str, arg: Any) -> Any:
+    return general(
+        f"{name}_dim", _pick(arg),
+        f"{name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+        x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
+        outputs=2, differentiable_outputs=(True, False), check=_one_dim,
+        returns=value_and_indices(name), node=f"{name.capitalize()}Backward0", public=False,
+    )  # fmt: skip
+
+
+max_dim = _extremum("max", reduce.argmax)
+min_dim = _extremum("min", reduce.argmin)
+
+
+def _arg(kernel: Any, name: str) -> Any:
+    def forward(x: Any, dim: int | None, keepdim: bool) -> Any:
+        if dim is None:
+            if not x.size:
+                raise IndexError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+                )
+            flat = kernel(x.reshape(-1), 0)
+            return flat.reshape((1,) * x.ndim) if keepdim else flat
+        dim = canonical_dim(dim, x.ndim)
+        return kernel(x, dim, keepdim) if x.ndim else np.zeros((), np.int64)
+
+    return forward
+
+
+argmax = general("argmax", _arg(reduce.argmax, "argmax"),
+                 "argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor")  # fmt: skip
+argmin = general("argmin", _arg(reduce.argmin, "argmin"),
+                 "argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor")  # fmt: skip
+
+
+def _truth(ufunc: Any) -> Any:
+    def forward(x: Any, dims: Any, keepdim: bool) -> Any:
+        found = ufunc.reduce(x.astype(bool), axis=dims if x.ndim else (), keepdims=keepdim)
+        return np.asarray(found).astype(np.uint8) if x.dtype == np.uint8 else found
+
+    return forward
+
+
+all_row = general(
+    "all", _truth(np.logical_and), "all.dims(Tensor self, int[]? dim=None, bool keepdim=False)"
+    " -> Tensor", attrs=("dims", "keepdim"), check=_dims_check, public=False,
+)  # fmt: skip
+any_row = general(
+    "any", _truth(np.logical_or), "any.dims(Tensor self, int[]? dim=None, bool keepdim=False)"
+    " -> Tensor", attrs=("dims", "keepdim"), check=_dims_check, public=False,
+)  # fmt: skip
+
+# ---- products, log-sums, cumulative sums ----------------------------------------------------------
+
+
+logsumexp = general(
+    "logsumexp", special.logsumexp,
+    "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", attrs=("dims", "keepdim"),
+    check=_dims_check, floats=True,
+    x=lambda k, g, x, out, dims, keepdim: (
+        _opened(k, g, dims, keepdim, tuple(x.shape))
+        * k.exp(x - _opened(k, out, dims, keepdim, tuple(x.shape)))),
+)  # fmt: skip
+
+
+def _prod_gradient(k: Any, g: Any, x: Any) -> Any:
+    """Products of all the others, by running products from both ends: right with zeros too."""
+    flat = k.reshape(x, (-1,))
+    one = k.constant(np.ones(1, _numpy_dtype(k, x)), x)
+    before = k.cumprod(k.cat([one, k.slice(flat, 0, 0, max(0, _size(flat) - 1), 1)], 0), 0)
+    after = k.flip(k.cumprod(k.cat(
+        [one, k.slice(k.flip(flat, (0,)), 0, 0, max(0, _size(flat) - 1), 1)], 0), 0), (0,))
+    return k.reshape(before * after * g, tuple(x.shape))
+
+
+def _size(x: Any) -> int:
+    return int(x.shape[0])
+
+
+def _numpy_dtype(k: Any, x: Any) -> Any:
+    return k.dtype_of(x)
+
+
+prod_all = general(
+    "prod_all", lambda x: reduce.prod(x), "prod(Tensor self, *, ScalarType? dtype=None) -> Tensor",
+    extra=("dtype",), adapt=lambda x, dtype: (with_dtype(x, dtype),),
+    x=_prod_gradient, node="ProdBackward0", public=False,
+)  # fmt: skip
+
+
+def _cum_check(x: Any, dim: Any) -> tuple[int]:
+    return (canonical_dim(dim, x.ndim),)
+
+
+cumsum = linear(
+    "cumsum", reduce.cumsum,
+    "cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", extra=("dtype",),
+    adapt=lambda x, dim, dtype: (with_dtype(x, dtype), dim), check=_cum_check,
+    x=lambda k, g, x_shape, dim: (
+        k.flip(k.cumsum(k.flip(g, (dim,)), dim), (dim,)) if x_shape else g),
+)  # fmt: skip
+
+
+def _cumprod_gradient(k: Any, g: Any, x: Any, out: Any, dim: int) -> Any:
+    if not tuple(x.shape):
+        return g
+    total = k.flip(k.cumsum(k.flip(g * out, (dim,)), dim), (dim,))
+    return total / x
+
+
+cumprod = general(
+    "cumprod", reduce.cumprod,
+    "cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor", extra=("dtype",),
+    adapt=lambda x, dim, dtype: (with_dtype(x, dtype), dim), check=_cum_check,
+    x=_cumprod_gradient,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""The Tensor class as users see it: methods, indexing and printing."""

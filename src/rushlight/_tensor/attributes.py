@@ -1,0 +1,452 @@
+"""What a tensor says of itself: shape, dtype, strides, edges, gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import LEAF, Node, Tensor, ctx, visible, wrap
+from .._ops import casting
+from ..autograd import engine
+from .device import CPU, Size
+from .storage import elements, storage_of
+
+
+def _size(self: Tensor, dim: Any = None) -> Any:
+    """The shape, or the size of one dim."""
+    if dim is None:
+        return Size(self._data.shape)
+    from .._ops.checks import canonical_dim
+
+    if not self._data.ndim:
+        canonical_dim(dim, 0)
+        raise IndexError("Dimension specified as " + str(dim) + " but tensor has no dimensions")
+    return self._data.shape[canonical_dim(dim, self._data.ndim)]
+
+
+def _stride(self: Tensor, dim: Any = None) -> Any:
+    """Steps between elements along each dim, in elements."""
+    strides = contiguous_like_strides(self._data)
+    if dim is None:
+        return strides
+    from .._ops.checks import canonical_dim
+
+    return strides[canonical_dim(dim, self._data.ndim)]
+
+
+def contiguous_like_strides(data: Any) -> tuple[int, ...]:
+    """Element strides; those of a contiguous array are PyTorch's also where sizes are 0 or 1."""
+    if data.flags.c_contiguous:
+        strides, step = [], 1
+        for n in reversed(data.shape):
+            strides.append(step)
+            step *= max(n, 1)
+        return tuple(reversed(strides))
+    return elements(data.strides, data.itemsize)
+
+
+def _get_grad(self: Tensor) -> Tensor | None:
+    return self._grad
+
+
+def _set_grad(self: Tensor, value: Any) -> None:
+    if value is not None:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type "
+                f"{type(value).__name__}"
+            )
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if value._data.dtype != self._data.dtype:
+            raise RuntimeError(
+                f"attempting to assign a gradient with dtype '{_type_word(value)}' to a tensor "
+                f"with grad_dtype '{_type_word(self)}'. The gradient must match the tensor's "
+                "grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
+                "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
+                "caution. Diverging the dtypes of a tensor and its gradient may break downstream "
+                "systems that assume they match."
+            )
+        if value._data.shape != self._data.shape:
+            raise RuntimeError(
+                "assigned grad has data of a different size"
+            )
+    if value is None:
+        self.__dict__.pop("_grad", None)
+    else:
+        self._grad = value
+
+
+def _type_word(t: Tensor) -> str:
+    return _core.dtype_of(t).alias or _core.dtype_of(t).name
+
+
+def _get_requires_grad(self: Tensor) -> bool:
+    return self._edge is not None
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Record operations on this tensor from now on (or no longer)."""
+    if requires_grad:
+        if self._edge is None:
+            if not _core.dtype_of(self).is_floating_point and self._data.dtype.kind != "c":
+                raise RuntimeError(
+                    "only Tensors of floating point dtype can require gradients"
+                )
+            if self._cell is _core.INFERENCE_CELL and not _core.thread.inference:
+                raise RuntimeError("Setting requires_grad=True on inference tensor outside "
+                                   "InferenceMode is not allowed.")  # fmt: skip
+            self._edge = LEAF
+            _core.changed_structure()
+    elif self._edge is not None:
+        if self._edge is not LEAF:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        self._edge = None
+        _core.changed_structure()
+    return self
+
+
+def _set_requires_grad(self: Tensor, value: bool) -> None:
+    requires_grad_(self, bool(value))
+
+
+def _is_leaf(self: Tensor) -> bool:
+    return self._edge is None or self._edge is LEAF
+
+
+def _grad_fn(self: Tensor) -> Any:
+    edge = self._edge
+    if not isinstance(edge, Node):
+        return None
+    return visible(edge)[0]
+
+
+def _get_data(self: Tensor) -> Tensor:
+    """A tensor over the same memory that autograd does not see: writes to it are not versioned."""
+    t = wrap(self._data[...])
+    if type(self) is not Tensor and hasattr(type(self), "_wrap_data"):
+        return type(self)._wrap_data(t)  # type: ignore[no-any-return]
+    return t
+
+
+def _set_data(self: Tensor, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"Variable data has to be a tensor, but got {type(value).__name__}"
+        )
+    if self._edge is not None and not _core.dtype_of(value).is_floating_point:
+        raise RuntimeError("data set to a tensor that requires gradients must be floating point "
+                           "or complex dtype")  # fmt: skip
+    self._data = value._data[...]
+    self._cell = None
+    self.__dict__.pop("_view", None)
+    _core.changed_structure()
+
+
+def backward(
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Carry gradients from this tensor to the leaves and add them to their ``.grad``.
+
+    Args:
+        gradient: the gradient of this tensor; 1 where it has one element.
+        retain_graph: keep what was saved, so that backward can run again.
+        create_graph: record the gradients' own graph, for gradients of gradients.
+        inputs: fill ``.grad`` of these tensors only.
+
+    Raises:
+        RuntimeError: nothing requires grad; the graph was freed; a saved value was changed.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.Tensor.backward.html
+
+    >>> import rushlight as torch
+    >>> x = torch.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    keep = create_graph if retain_graph is None else retain_graph
+    if inputs is not None:
+        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not inputs:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    engine.backward((self,), (gradient,), keep, create_graph, inputs)
+
+
+def _item(self: Tensor) -> Any:
+    """The only element as a Python number."""
+    data = self._data
+    if ctx.handler is not None:
+        reader = getattr(ctx.handler, "reads", None)
+        if reader is not None:
+            reader(self, "item()")
+    if data.size != 1:
+        raise RuntimeError(
+            f"a Tensor with {data.size} elements cannot be converted to Scalar"
+        )
+    value = data.item()
+    return float(value) if data.dtype == _dtypes.BFLOAT16 else value
+
+
+def _tolist(self: Tensor) -> Any:
+    """The elements as nested lists of Python numbers."""
+    data = self._data
+    if data.dtype == _dtypes.BFLOAT16:
+        return data.astype(np.float32).tolist()
+    return data.tolist()
+
+
+def _numpy(self: Tensor, *, force: bool = False) -> Any:
+    """The elements as an ndarray over the same memory.
+
+    Raises:
+        RuntimeError: the tensor requires grad (use ``detach()`` or ``force=True``).
+    """
+    if ctx.handler is not None:
+        reader = getattr(ctx.handler, "reads", None)
+        if reader is not None:
+            reader(self, "numpy()")
+    if self._edge is not None and not force:
+        raise RuntimeError(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    if self._data.dtype == _dtypes.BFLOAT16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    return self._data[...]
+
+
+def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
+    data = _numpy(self)
+    if dtype is not None and data.dtype != dtype:
+        return data.astype(dtype)
+    return data.copy() if copy else data
+
+
+def _is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in order in memory."""
+    if memory_format is not None and getattr(memory_format, "name", "") == "channels_last":
+        data = self._data
+        return data.ndim == 4 and bool(data.transpose(0, 2, 3, 1).flags.c_contiguous)
+    return bool(self._data.flags.c_contiguous)
+
+
+def _contiguous(self: Tensor, *, memory_format: Any = None) -> Tensor:
+    """This tensor if its elements lie in order in memory, else a copy in order."""
+    if self._data.flags.c_contiguous:
+        return self
+    return casting.contiguous.call(self)  # type: ignore[no-any-return]
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut this tensor from the graph that made it."""
+    if self._view is not None:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+            "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
+            "function in torch/optim/optimizer.py as a solution."
+        )
+    self._edge = None
+    return self
+
+
+def _bool(self: Tensor) -> bool:
+    data = self._data
+    if data.size != 1:
+        if data.size == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+    if ctx.handler is not None:
+        reader = getattr(ctx.handler, "reads", None)
+        if reader is not None:
+            reader(self, "bool()")
+    return bool(data.item())
+
+
+def _len(self: Tensor) -> int:
+    if not self._data.ndim:
+        raise TypeError("len() of a 0-d tensor")
+    return self._data.shape[0]
+
+
+def _index(self: Tensor) -> int:
+    if self._data.size != 1 or self._data.dtype.kind not in "iub":
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(_item(self))
+
+
+def _base(self: Tensor) -> Tensor | None:
+    info = self._view
+    return None if info is None else info.base
+
+
+def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
+    from .printing import format_tensor
+
+    edge = self._edge
+    name = None
+    if isinstance(edge, Node):
+        node, _ = visible(edge)
+        name = type(node).__name__
+    return format_tensor(
+        self._data,
+        dtype_name=_core.dtype_of(self).name,
+        default_dtype_name=_dtypes.default.dtype.name,
+        requires_grad=edge is not None,
+        grad_fn_name=name,
+        prefix="tensor(" if type(self) is Tensor else type(self).__name__ + "(",
+        contents=tensor_contents,
+    )
+
+
+def _format(self: Tensor, spec: str) -> str:
+    if type(self) is Tensor:
+        from .printing import format_value
+
+        return format_value(self._data, spec, self)
+    return object.__format__(self, spec)
+
+
+def _requires_conversion(kind: Any) -> Any:
+    def convert(self: Tensor) -> Any:
+        return kind(_item(self))
+
+    return convert
+
+
+def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    if id(self) in memo:
+        return memo[id(self)]  # type: ignore[no-any-return]
+    if self._edge is not None and self._edge is not LEAF:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+            "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+            "because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001"
+        )
+    copied = _core.new(type(self))
+    memo[id(self)] = copied
+    copied._data = self._data.copy(order="K")
+    copied._edge = self._edge
+    copied._cell = None
+    for name, value in self.__dict__.items():
+        if name == "_grad" and value is not None:
+            copied._grad = _deepcopy(value, memo)
+        elif not name.startswith("_"):
+            import copy
+
+            copied.__dict__[name] = copy.deepcopy(value, memo)
+    return copied  # type: ignore[no-any-return]
+
+
+def _element_size(self: Tensor) -> int:
+    return self._data.itemsize
+
+
+def _storage_offset(self: Tensor) -> int:
+    return storage_of(self._data)[1]
+
+
+def _reversed_dims(self: Tensor) -> Tensor:
+    from .._ops import movement
+
+    if self._data.ndim == 2:
+        return movement.transpose.call(self, 0, 1)  # type: ignore[no-any-return]
+    if self._data.ndim != 2:
+        import warnings
+
+        warnings.warn(
+            "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+            "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+            "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` to "
+            "reverse the dimensions of a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return movement.permute.call(self, tuple(range(self._data.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+
+
+def _matrix_transpose(self: Tensor) -> Tensor:
+    from .._ops import movement
+
+    if self._data.ndim < 2:
+        raise RuntimeError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{self._data.ndim}-D tensor."
+        )
+    return movement.transpose.call(self, -2, -1)  # type: ignore[no-any-return]
+
+
+def attach() -> None:
+    """Hang the attributes on Tensor."""
+    properties: dict[str, Any] = {
+        "shape": property(lambda self: Size(self._data.shape)),
+        "dtype": property(lambda self: _core.dtype_of(self)),
+        "device": property(lambda self: CPU),
+        "ndim": property(lambda self: self._data.ndim),
+        "itemsize": property(_element_size),
+        "nbytes": property(lambda self: self._data.nbytes),
+        "grad": property(_get_grad, _set_grad, lambda self: _set_grad(self, None)),
+        "requires_grad": property(_get_requires_grad, _set_requires_grad),
+        "is_leaf": property(_is_leaf),
+        "grad_fn": property(_grad_fn),
+        "data": property(_get_data, _set_data),
+        "T": property(_reversed_dims),
+        "mT": property(_matrix_transpose),
+        "_base": property(_base),
+        "_version": property(lambda self: 0 if self._cell is None else list.__getitem__(self._cell, 0) if self._cell else 0),
+        "output_nr": property(lambda self: visible(self._edge)[1] if isinstance(self._edge, Node) else 0),
+        "retains_grad": property(
+            lambda self: isinstance(self._edge, Node) and any(
+                r() is self for r in self._edge.__dict__.get("_retained", ()))),
+        "is_cuda": property(lambda self: False),
+        "is_cpu": property(lambda self: True),
+        "is_sparse": property(lambda self: False),
+        "is_quantized": property(lambda self: False),
+        "is_mps": property(lambda self: False),
+        "is_xpu": property(lambda self: False),
+        "is_meta": property(lambda self: False),
+        "is_nested": property(lambda self: False),
+        "names": property(lambda self: (None,) * self._data.ndim),
+        "name": property(lambda self: None),
+        "layout": property(lambda self: __import__("rushlight").strided),
+    }  # fmt: skip
+    methods: dict[str, Any] = {
+        "size": _size, "stride": _stride, "backward": backward, "item": _item,
+        "tolist": _tolist, "numpy": _numpy, "__array__": _array,
+        "is_contiguous": _is_contiguous, "contiguous": _contiguous, "detach": casting.detach,
+        "detach_": detach_, "requires_grad_": requires_grad_,
+        "dim": lambda self: self._data.ndim, "ndimension": lambda self: self._data.ndim,
+        "numel": lambda self: self._data.size, "nelement": lambda self: self._data.size,
+        "element_size": _element_size, "storage_offset": _storage_offset,
+        "data_ptr": lambda self: self._data.__array_interface__["data"][0],
+        "is_floating_point": lambda self: _core.dtype_of(self).is_floating_point,
+        "is_complex": lambda self: _core.dtype_of(self).is_complex,
+        "is_signed": lambda self: _core.dtype_of(self).is_signed,
+        "is_inference": lambda self: self._cell is _core.INFERENCE_CELL,
+        "is_pinned": lambda self, device=None: False,
+        "get_device": lambda self: -1,
+        "cpu": lambda self, memory_format=None: self,
+        "__repr__": _repr, "__str__": _repr, "__format__": _format, "__bool__": _bool,
+        "__len__": _len, "__index__": _index, "__deepcopy__": _deepcopy,
+        "__float__": _requires_conversion(float), "__int__": _requires_conversion(int),
+        "__complex__": _requires_conversion(complex), "__hash__": object.__hash__,
+        "_is_view": lambda self: self._view is not None,
+    }  # fmt: skip
+    for name, value in {**properties, **methods}.items():
+        if callable(value) and getattr(value, "__name__", "") == "<lambda>":
+            value.__name__ = name
+        setattr(Tensor, name, value)
+    Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
+    Tensor.__module__ = "torch"

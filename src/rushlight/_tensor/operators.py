@@ -1,0 +1,76 @@
+"""The operators of tensors: ``+``, ``@``, ``==``, ``+=`` and the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core import Tensor
+from .._ops import elementwise as e
+from .._ops import linalg
+from ..autograd import inplace
+
+_UNKNOWN = (str, bytes, list, tuple, dict, set, type(None))
+
+
+def _checked(function: Any) -> Any:
+    """An operator method of a composed function: NotImplemented for what it does not know."""
+
+    def method(self: Any, other: Any) -> Any:
+        if isinstance(other, _UNKNOWN):
+            return NotImplemented
+        return function(self, other)
+
+    method.__name__ = method.__qualname__ = getattr(function, "__name__", "operator")
+    return method
+
+
+def _rtruediv(self: Any, other: Any) -> Any:
+    return e.mul.call(e.reciprocal.call(self), other)
+
+
+def _rpow(self: Any, other: Any) -> Any:
+    return e.pow(other, self)
+
+
+def _rmatmul(self: Any, other: Any) -> Any:
+    return linalg.matmul(other, self)
+
+
+def _rsub(self: Any, other: Any) -> Any:
+    return e.rsub.call(self, other)
+
+
+def _invert(self: Any) -> Any:
+    return e.bitwise_not.call(self)
+
+
+def _pos(self: Any) -> Any:
+    return self
+
+
+def attach() -> None:
+    """Hang the operators on Tensor; rows are put there themselves, so they cost one call."""
+    rows = {
+        "__add__": e.add, "__radd__": e.add, "__sub__": e.sub, "__mul__": e.mul,
+        "__rmul__": e.mul, "__truediv__": e.div, "__neg__": e.neg, "__abs__": e.abs_,
+        "__eq__": e.eq, "__ne__": e.ne, "__lt__": e.lt, "__le__": e.le, "__gt__": e.gt,
+        "__ge__": e.ge, "__and__": e.bitwise_and, "__rand__": e.bitwise_and,
+        "__or__": e.bitwise_or, "__ror__": e.bitwise_or, "__xor__": e.bitwise_xor,
+        "__rxor__": e.bitwise_xor, "__floordiv__": e.floor_divide, "__mod__": e.remainder,
+    }  # fmt: skip
+    for name, row in rows.items():
+        row.place(Tensor, name)
+    for name, function in {
+        "__rsub__": _rsub, "__rtruediv__": _rtruediv, "__pow__": e.pow, "__rpow__": _rpow,
+        "__matmul__": linalg.matmul, "__rmatmul__": _rmatmul,
+    }.items():  # fmt: skip
+        setattr(Tensor, name, _checked(function))
+    for name, function in {"__invert__": _invert, "__pos__": _pos}.items():
+        setattr(Tensor, name, function)
+    for name, row in {
+        "__iadd__": e.add, "__isub__": e.sub, "__imul__": e.mul, "__itruediv__": e.div,
+        "__ifloordiv__": e.floor_divide, "__imod__": e.remainder, "__iand__": e.bitwise_and,
+        "__ior__": e.bitwise_or, "__ixor__": e.bitwise_xor,
+    }.items():  # fmt: skip
+        setattr(Tensor, name, inplace.twin(row, row.public_name + "_"))
+    setattr(Tensor, "__ipow__", inplace.from_function(e.pow, "pow_"))  # noqa: B010

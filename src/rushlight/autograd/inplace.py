@@ -1,0 +1,394 @@
+"""In-place operations: on leaves, on ordinary tensors, on views.
+
+An in-place op is its out-of-place row followed by a write. What makes it surgery is the graph:
+
+* A leaf that requires grad may not be written to while gradients are recorded.
+* What the row saved: its old input must be saved as a copy, since the write destroys it; its
+  output is the written memory itself, saved at the version after the write.
+* The tensor's edge becomes the node of the row: from now on it *is* the result.
+* A view: writing to it changes its base. The base gets a `CopySlices` node, whose gradient is
+  split: the part under the view goes to the new value, the rest to the old base. All live views of
+  the base now show the new base, so their edges are refreshed here and now: they become
+  `AsStridedBackward0` of the base's new node. Nobody has to check for staleness later.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import LEAF, CONSTANT_CELL, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
+
+from . import messages
+
+
+class CopySlices(Node):
+    """Part of a tensor was overwritten through a view."""
+
+    __slots__ = ("geometry", "shape")
+
+    def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
+        rest = np.array(g, order="K", copy=True)
+        window = _window(rest, self.geometry)
+        part = window.copy()
+        window[...] = 0
+        base, value = self.edges
+        return (None if base is None else rest, None if value is None else part)
+
+    def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
+        base, value = self.edges
+        shape, strides, offset = self.geometry
+        part = k.as_strided(k.contiguous(g), shape, strides, offset)
+        rest = None
+        if base is not None:
+            rest = g - k.as_strided_adjoint(part, self.shape, shape, strides, offset)
+        return (rest, None if value is None else part)
+
+
+class AsStridedBackward0(Node):
+    """A view of a base that was written to after the view was taken."""
+
+    __slots__ = ("geometry", "shape")
+
+    def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
+        out = np.zeros(self.shape, g.dtype)
+        window = _window(out, self.geometry)
+        if 0 in window.strides:
+            return (_core.RAW.as_strided_adjoint(g, self.shape, *self.geometry),)  # type: ignore[attr-defined]
+        window[...] = g
+        return (out,)
+
+    def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
+        return (k.as_strided_adjoint(g, self.shape, *self.geometry),)
+
+
+CopySlices.__module__ = AsStridedBackward0.__module__ = "torch.autograd.graph"
+
+
+def _geometry(view: Any, base: Any) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Where `view` lies in a contiguous array with the logical layout of `base`: shape, strides
+    and offset, in elements."""
+    itemsize = base.itemsize
+    start = view.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    if base.flags.c_contiguous:
+        return view.shape, tuple(s // itemsize for s in view.strides), start // itemsize
+    # The base itself is strided (it came from NumPy, or is transposed): translate through the
+    # position of each element, which a run of indices written through the same window shows.
+    low, high = np.lib.array_utils.byte_bounds(base)
+    positions = np.arange(base.size).reshape(base.shape)
+    holder = np.full((high - low) // itemsize, -1)
+    offset = (base.__array_interface__["data"][0] - low) // itemsize
+    np.lib.stride_tricks.as_strided(
+        holder[offset:], base.shape, tuple(s // itemsize * 8 for s in base.strides)
+    )[...] = positions
+    at = (view.__array_interface__["data"][0] - low) // itemsize
+    seen = np.lib.stride_tricks.as_strided(
+        holder[at:], view.shape, tuple(s // itemsize * 8 for s in view.strides)
+    )
+    first = int(seen[(0,) * seen.ndim]) if seen.size else 0
+    strides = []
+    for axis in range(seen.ndim):
+        if seen.shape[axis] > 1:
+            second = seen[tuple(1 if i == axis else 0 for i in range(seen.ndim))]
+            strides.append(int(second) - first)
+        else:
+            strides.append(0)
+    return view.shape, tuple(strides), first
+
+
+def _window(array: Any, geometry: Any) -> Any:
+    shape, strides, offset = geometry
+    flat = np.ascontiguousarray(array)
+    if flat is not array:
+        array = flat
+    itemsize = array.itemsize
+    return np.ndarray(
+        shape, array.dtype, array, offset * itemsize, tuple(s * itemsize for s in strides)
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+
+
+def check_writable(x: Tensor) -> None:
+    """Raise PyTorch's error where `x` may not be written to in this mode."""
+    if _core.thread.grad:
+        info = x._view
+        if info is not None:
+            if info.base._edge is LEAF and x._edge is not None:
+                raise _leaf_error(messages.VIEW_OF_LEAF_IN_PLACE)
+            if info.origin is not None and x._edge is not None:
+                raise _view_error(x, info)
+        if x._edge is LEAF:
+            raise _leaf_error(messages.LEAF_IN_PLACE)
+    data = x._data
+    if 0 in data.strides and data.size > 1 and _overlaps(data):
+        error = RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a "
+            "single memory location. Please clone() the tensor before performing the operation."
+        )
+        raise error
+    if x._cell is _core.INFERENCE_CELL and not _core.thread.inference and _core.thread.grad:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update.See "
+            "https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
+
+
+def _overlaps(data: Any) -> bool:
+    return any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
+
+
+def _leaf_error(text: str) -> RuntimeError:
+    error = RuntimeError(text)
+    messages.with_cure(
+        error,
+        "its old value would be lost to the graph; update it under torch.no_grad() (as optimizers "
+        "do), or use the out-of-place form.",
+    )
+    return error
+
+
+def _view_error(x: Tensor, info: Any) -> RuntimeError:
+    if info.origin == "multi":
+        name = type(_core.visible(x._edge)[0]).__name__
+        return RuntimeError(
+            f"Output {info.output} of {name} is a view and is being modified inplace. This view is "
+            "the output of a function that returns multiple views. Such functions do not allow the "
+            "output views to be modified inplace. You should replace the inplace operation by an "
+            "out-of-place one."
+        )
+    return RuntimeError(
+        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        "your code by moving both the view and the inplace either both inside the no_grad block "
+        "(if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
+        "be tracked)."
+    )
+
+
+def shadow_of(x: Tensor, copied: bool) -> Tensor:
+    """`x` as an input of its own in-place op: same edge, its value kept from the write."""
+    t = _core.wrap(x._data.copy(order="K") if copied else x._data, edge_of(x))
+    t._cell = [0] if copied else x._cell
+    return t
+
+
+def write(x: Tensor, result: Tensor) -> Tensor:
+    """Make `x` become `result`: write the value, bump the version, move the edge."""
+    data = x._data
+    value = result._data
+    if value.shape != data.shape:
+        raise RuntimeError(
+            f"output with shape {list(data.shape)} doesn't match the broadcast shape "
+            f"{list(value.shape)}"
+        )
+    if value.dtype != data.dtype:
+        _check_cast(_core.dtype_of(result), _core.dtype_of(x))
+    handler = ctx.handler
+    if handler is not None and getattr(handler, "write", None) is not None:
+        handler.write(x, result)
+    else:
+        data[...] = value
+    bump(x)
+    edge = result._edge
+    if not _core.thread.grad or (edge is None and x._edge is None and _base_edge(x) is None):
+        return x
+    _adopt_output(result, x)
+    if edge is not None and value.dtype != data.dtype:
+        edge = Fit(edge, value.shape, value.dtype)
+    if x._view is None:
+        x._edge = edge
+        refresh_views(x, None)
+    else:
+        _write_through(x, edge)
+    return x
+
+
+def _base_edge(x: Tensor) -> Any:
+    info = x._view
+    return None if info is None else info.base._edge
+
+
+def _check_cast(source: _dtypes.dtype, target: _dtypes.dtype) -> None:
+    if source.category > target.category:
+        raise RuntimeError(
+            f"result type {source.type_name} can't be cast to the desired output type "
+            f"{target.type_name}"
+        )
+
+
+def _adopt_output(result: Tensor, x: Tensor) -> None:
+    """The node saved its output: that is the memory of `x` now, at the version after the write."""
+    node = result._edge
+    if not isinstance(node, Node):
+        return
+    for number, _, source in node.saves:
+        if source is None and getattr(node, f"s{number}", None) is result._data:
+            cell = cell_of(x)
+            if cell is not CONSTANT_CELL:
+                setattr(node, f"s{number}", x._data)
+                setattr(node, f"c{number}", cell)
+                setattr(node, f"v{number}", cell[0])
+
+
+def _write_through(view: Tensor, value_edge: Any) -> None:
+    """`view` was overwritten: its base gets a CopySlices node, its views new edges."""
+    info = view._view
+    assert info is not None
+    base = info.base
+    geometry = _geometry(view._data, base._data)
+    node = _core.new(CopySlices)
+    node.edges = (edge_of(base), value_edge)
+    node.geometry = geometry
+    node.shape = base._data.shape
+    node._sequence = _core.next_sequence()
+    base._edge = node
+    refresh_views(base, view)
+
+
+def refresh_views(base: Tensor, written: Tensor | None) -> None:
+    """Every live view of `base` now shows its new value."""
+    views = base.__dict__.get("_views")
+    if not views:
+        return
+    for reference in views:
+        t = reference()
+        if t is None or t._view is None or t._view.base is not base:
+            continue
+        edge = base._edge
+        if edge is None:
+            t._edge = None
+            continue
+        node = _core.new(AsStridedBackward0)
+        node.edges = (edge_of(base),)
+        node.geometry = _geometry(t._data, base._data)
+        node.shape = base._data.shape
+        node._sequence = _core.next_sequence()
+        t._edge = node
+
+
+# ---------------------------------------------------------------------------------------------
+# Twins
+
+
+def twin(row: Any, name: str) -> Any:
+    """The in-place twin of `row`: ``x.mul_(y)`` from ``mul``."""
+    ufunc = row.forward if row.is_ufunc else None
+    saves_input = row.inputs[0] in {
+        p for f in row.formula_list for p in f.__code__.co_varnames[: f.__code__.co_argcount]
+    }
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(self, Tensor):
+            from .._define.binding import bind
+
+            bind(name, row.schemas, (self, *args), kwargs, method=True)
+        if (
+            ufunc is not None
+            and not kwargs
+            and ctx.handler is None
+            and (not _core.thread.grad or _untracked(self, args))
+        ):
+            done = _write_directly(self, ufunc, args)
+            if done is not None:
+                return done
+        check_writable(self)
+        copied = saves_input and _core.thread.grad and not _untracked(self, args)
+        result = row.call(shadow_of(self, copied), *args, **kwargs)
+        return write(self, result)
+
+    method.__name__ = method.__qualname__ = name
+    method.__module__ = "torch"
+    method.op = row  # type: ignore[attr-defined]
+    return method
+
+
+def from_function(function: Any, name: str) -> Any:
+    """The in-place twin of a composed function."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_writable(self)
+        copied = _core.thread.grad and not _untracked(self, args)
+        return write(self, function(shadow_of(self, copied), *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = name
+    method.__module__ = "torch"
+    return method
+
+
+def _untracked(x: Tensor, args: tuple[Any, ...]) -> bool:
+    if x._edge is not None or (x._view is not None and x._view.base._edge is not None):
+        return False
+    return not any(isinstance(a, Tensor) and a._edge is not None for a in args)
+
+
+def _write_directly(x: Tensor, ufunc: Any, args: tuple[Any, ...]) -> Tensor | None:
+    """Nothing is recorded and the dtypes agree: the ufunc writes into the memory itself."""
+    data = x._data
+    operands = [data]
+    for a in args:
+        if isinstance(a, Tensor):
+            if a._data.dtype is not data.dtype:
+                return None
+            operands.append(a._data)
+        elif type(a) in (float, int) and data.dtype in (_dtypes.FLOAT32, _dtypes.FLOAT64):
+            operands.append(_core.constant(a, data.dtype)._data)
+        else:
+            return None
+    if ufunc.nin != len(operands) or (0 in data.strides and _overlaps(data)):
+        return None
+    if ufunc in _TO_FLOAT and data.dtype.kind != "f":
+        return None
+    if x._cell is _core.INFERENCE_CELL and not _core.thread.inference:
+        return None
+    token = _core.be_quiet()
+    try:
+        ufunc(*operands, out=data, casting="no")
+    except (ValueError, TypeError):
+        return None
+    finally:
+        _core.be_loud(token)
+    bump(x)
+    return x
+
+
+_TO_FLOAT = frozenset(
+    (np.divide, np.exp, np.log, np.sqrt, np.tanh, np.sin, np.cos, np.reciprocal, np.log1p,
+     np.expm1, np.log2, np.log10, np.tan, np.arctan)
+)  # fmt: skip
+
+
+def write_out(op: Any, result: Tensor, out: Any) -> Tensor:
+    """``out=``: write `result` into a tensor of the caller, resizing it as PyTorch does."""
+    if not isinstance(out, Tensor):
+        raise TypeError(
+            f"{op.public_name}(): argument 'out' must be Tensor, not {type(out).__name__}"
+        )
+    if _core.thread.grad and (out._edge is not None or result._edge is not None):
+        raise RuntimeError(
+            f"{op.public_name}(): functions with out=... arguments don't support automatic "
+            "differentiation, but one of the arguments requires grad."
+        )
+    if out._data.shape != result._data.shape:
+        if out._data.size:
+            import warnings
+
+            warnings.warn(
+                "An output with one or more elements was resized since it had shape "
+                f"{list(out._data.shape)}, which does not match the required output shape "
+                f"{list(result._data.shape)}. This behavior is deprecated, and in a future PyTorch "
+                "release outputs will not be resized unless they have zero elements. You can "
+                "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
+                "t.resize_(0).",
+                UserWarning,
+                stacklevel=5,
+            )
+        out._data = np.empty(result._data.shape, out._data.dtype)
+    _check_cast(_core.dtype_of(result), _core.dtype_of(out))
+    out._data[...] = result._data
+    bump(out)
+    return out

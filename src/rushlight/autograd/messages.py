@@ -1,0 +1,79 @@
+"""PyTorch's words for what goes wrong in a graph, with the cure as a note on the exception."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._core import FREED_CELL, visible
+from .._dtypes import from_numpy
+
+if TYPE_CHECKING:
+    from .._core import Node
+
+SECOND_TIME = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+def with_cure(error: Exception, cure: str) -> Exception:
+    """`error` with advice that tracebacks show and `str(error)` does not."""
+    error.add_note("rushlight: " + cure)
+    return error
+
+
+def stale_error(node: Node, number: int) -> RuntimeError:
+    """The error for the save `number` of `node`: freed, or changed since it was saved."""
+    cell = getattr(node, f"c{number}", FREED_CELL)
+    if cell is FREED_CELL:
+        freed = RuntimeError(SECOND_TIME)
+        with_cure(
+            freed,
+            "call backward(retain_graph=True) the first time, or compute the loss again; if only a "
+            "value is carried from step to step, detach() it.",
+        )
+        return freed
+    array = getattr(node, f"s{number}")
+    name, source = next((n, i) for j, n, i in node.saves if j == number)
+    which = ""
+    owner: Any = None
+    if source is None:
+        owner, output = node, 0
+    else:
+        positions = [
+            i for i, n in enumerate(node.op.inputs) if node.op.edge_for(n)  # type: ignore[attr-defined]
+        ]
+        edge = node.edges[positions.index(source)] if source in positions else None
+        owner, output = visible(edge)
+        if not hasattr(owner, "edges"):
+            owner = None
+    if owner is not None:
+        which = f", which is output {output} of {type(owner).__name__},"
+    kind = f"torch.{from_numpy(array.dtype).type_name}Tensor {list(array.shape)}"
+    error = RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [{kind}]{which} is at version {cell[0]}; expected version "
+        f"{getattr(node, f'v{number}')} instead. Hint: enable anomaly detection to find the "
+        "operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True)."
+    )
+    with_cure(
+        error,
+        f"{type(node).__name__} saved its {name!r} for backward and an in-place operation changed "
+        "it afterwards; use the out-of-place form (y = y + 1 instead of y += 1) or clone() first.",
+    )
+    return error
+
+
+NO_GRADIENT = "element {} of tensors does not require grad and does not have a grad_fn"
+NOT_SCALAR = "grad can be implicitly created only for scalar outputs"
+UNUSED = (
+    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+    "allow_unused=True if this is the desired behavior."
+)
+LEAF_IN_PLACE = "a leaf Variable that requires grad is being used in an in-place operation."
+VIEW_OF_LEAF_IN_PLACE = (
+    "a view of a leaf Variable that requires grad is being used in an in-place operation."
+)
