@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from math import prod
 
@@ -36,6 +37,9 @@ CASES = [
     ((2, 1, 6, 6), (3, 1, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 9, 6, 5), (4, 9, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((2, 9, 6, 5), (4, 9, 3, 2), (2, 1), (0, 1), (1, 2), 1),
+    ((2, 12, 9, 9), (5, 12, 3, 2), (1, 2), (1, 0), (2, 1), 1),
+    ((3, 8, 12, 2), (3, 8, 3, 5), (1, 1), (1, 3), (1, 1), 1),
+    ((1, 24, 4, 4), (2, 24, 3, 3), (1, 1), (1, 1), (1, 1), 1),
     ((3, 5, 4, 4), (2, 5, 1, 1), (1, 1), (0, 0), (1, 1), 1),
     ((1, 5, 4, 4), (2, 5, 1, 1), (2, 2), (1, 0), (1, 1), 1),
     ((2, 4, 5, 5), (4, 1, 3, 3), (1, 1), (1, 1), (1, 1), 4),
@@ -150,3 +154,15 @@ def test_pytorch_values():
         -4, 7, -10, -9, -10, 5, 23, -14, 5, -4, 27, -9, 2, -10, 8, 5, -1, -4, -10, 19, -9, -1,
         -12, 6, -10, 5, -9, 6, -12, -1, 2, 7, -9, -4, -1, 5, 23, -10, 8, -9, 27, -4, -4, -7, 4, 5,
         -10, -9]
+
+
+def test_threads_do_not_share_buffers():
+    draw = np.random.default_rng(2)
+    w = draw.standard_normal((4, 9, 3, 3))
+    attrs = ((1, 1), (1, 1), (1, 1), 1)
+    inputs = [draw.standard_normal((4, 9, 8, 8)) for _ in range(8)]
+    expected = [conv(x, w, *attrs) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda x: conv(x, w, *attrs), inputs * 5))
+    for result, wanted in zip(results, expected * 5, strict=True):
+        np.testing.assert_array_equal(result, wanted)

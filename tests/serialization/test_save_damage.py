@@ -43,7 +43,7 @@ def attempt(data: bytes, path: Path | None = None) -> Any:
             break
         item = pending.pop()
         if isinstance(item, torch.Tensor):
-            if item.detach().numpy().size < 10_000:
+            if item.numel() < 10_000:
                 item.tolist()
         elif isinstance(item, dict):
             pending.extend(item.values())

@@ -18,7 +18,7 @@ of the runs that unfolding copies:
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.inexact]
+    Array = NDArray[Any]
     Ints = tuple[int, ...]
 
 # Unfolded columns are made in pieces of about this size: half of a common second-level cache.
 _PIECE_BYTES = 1 << 20
 # Runs of at least this many elements make the channels-last layout the faster one.
 _LONG_RUN = 24
-# Adding results costs more than unfolding once outputs outnumber the channels by this factor.
-_ROW_SHIFT_RATIO = 2
 
 
 def conv_output_shape(
@@ -67,7 +65,7 @@ def conv(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups
         shape = (x.shape[0], groups, x.shape[1] // groups, pixels)
         weight = w.reshape(groups, w.shape[0] // groups, -1)
         np.matmul(weight, x.reshape(shape), out=y.reshape(shape[0], groups, -1, pixels))
-    elif groups == 1 and _prefers_row_shifts(w.shape, stride):
+    elif groups == 1 and _prefers_row_shifts(w.shape, out, stride):
         _conv_row_shifts(x, w, y, stride, padding, dilation)
     elif groups == 1 and _prefers_channels_last(w.shape, dilation):
         _conv_channels_last(x, w, y, stride, padding, dilation)
@@ -130,13 +128,14 @@ def _prefers_channels_last(w_shape: Ints, dilation: Ints) -> bool:
     return run >= _LONG_RUN
 
 
-def _prefers_row_shifts(w_shape: Ints, stride: Ints) -> bool:
+def _prefers_row_shifts(w_shape: Ints, out: Ints, stride: Ints) -> bool:
     return (
         len(stride) == 2
         and stride[0] == 1
         and w_shape[2] > 1
         and w_shape[1] * w_shape[3] >= _LONG_RUN
-        and _ROW_SHIFT_RATIO * w_shape[1] >= w_shape[0]
+        and 2 * w_shape[1] >= w_shape[0]  # else adding the results costs more
+        and 2 * w_shape[1] <= prod(out)  # else the products are too small
     )
 
 
@@ -331,7 +330,7 @@ def _weight_channels_last(
     unfold = _Unfolder(x, kernel, out, stride, padding, dilation, True, budget)
     inner = prod(out[1:])
     pixels_last = g.reshape(g.shape[0], o, -1).transpose(0, 2, 1)
-    total = None
+    total: Any = None
     for first, stop, row, row_stop in unfold.pieces:
         columns = unfold.columns(first, stop, row, row_stop).reshape(-1, taps)
         part = np.ascontiguousarray(pixels_last[first:stop, row * inner : row_stop * inner])

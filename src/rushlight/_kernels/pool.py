@@ -8,14 +8,16 @@ average is taken one axis at a time.
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import DTypeLike, NDArray
 
-    Array = NDArray[np.generic]
+    Array = NDArray[Any]
     Ints = tuple[int, ...]
     Intp = NDArray[np.int64]
 
@@ -40,13 +42,13 @@ def _output_shape(spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dila
     )
 
 
-def _accumulator(dtype: DTypeLike) -> np.dtype:
+def _accumulator(dtype: DTypeLike) -> np.dtype[Any]:
     """Half and bfloat16 are summed in float32 and rounded once."""
     dtype = np.dtype(dtype)
     return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
 
 
-def _lowest(dtype: np.dtype) -> object:
+def _lowest(dtype: np.dtype[Any]) -> object:
     if dtype.kind in "iu":
         return np.iinfo(dtype).min
     return dtype.type(-np.inf)
@@ -75,7 +77,7 @@ def max_pool(
     padded = _pad(x, padding, needed, _lowest(x.dtype)) if bordered else x
     taps = []
     for tap in np.ndindex(*kernel):
-        view = padded[(..., *_tap(tap, out, stride, dilation))]
+        view = padded[_tap(tap, out, stride, dilation)]
         # A strided tap is read twice below: one copy makes both readings vectorise.
         taps.append(view if stride[-1] == 1 else np.ascontiguousarray(view))
     values = taps[0].copy()
@@ -139,8 +141,13 @@ def _axis_sum(axes: list[Intp], spatial: Ints) -> Intp:
     return total
 
 
-def _tap(tap: Ints, out: Ints, stride: Ints, dilation: Ints) -> tuple[slice, ...]:
-    return tuple(
+def _spatial(parts: Iterable[slice]) -> tuple[Any, ...]:
+    """Index of the last axes."""
+    return (..., *parts)
+
+
+def _tap(tap: Ints, out: Ints, stride: Ints, dilation: Ints) -> tuple[Any, ...]:
+    return _spatial(
         slice(t * d, t * d + (m - 1) * s + 1, s)
         for t, m, s, d in zip(tap, out, stride, dilation, strict=True)
     )
@@ -151,7 +158,7 @@ def _pad(x: Array, before: Ints, after: Ints, fill: object) -> Array:
     spatial = x.shape[-rank:]
     shape = tuple(b + n + max(a, 0) for b, n, a in zip(before, spatial, after, strict=True))
     padded = np.full(x.shape[:-rank] + shape, fill, x.dtype)
-    padded[(..., *(slice(b, b + n) for b, n in zip(before, spatial, strict=True)))] = x
+    padded[_spatial(slice(b, b + n) for b, n in zip(before, spatial, strict=True))] = x
     return padded
 
 
@@ -234,11 +241,11 @@ def avg_pool_backward(
     for axis in range(rank - 1, -1, -1):
         size = spatial[axis] + padding[axis] + max(needed[axis], 0)
         total = _window_spread(total, axis - rank, kernel[axis], stride[axis], size)
-    inside = tuple(slice(p, p + n) for p, n in zip(padding, spatial, strict=True))
-    return np.ascontiguousarray(total[(..., *inside)]).astype(g.dtype, copy=False)
+    inside = _spatial(slice(p, p + n) for p, n in zip(padding, spatial, strict=True))
+    return np.ascontiguousarray(total[inside]).astype(g.dtype, copy=False)
 
 
-def _as(divisor: object, dtype: np.dtype) -> Array:
+def _as(divisor: object, dtype: np.dtype[Any]) -> Array:
     return np.asarray(divisor).astype(dtype)
 
 
@@ -273,7 +280,7 @@ def _at(ndim: int, axis: int, part: slice) -> tuple[slice, ...]:
 
 
 def _window_sum(x: Array, axis: int, kernel: int, stride: int, out: int) -> Array:
-    total = None
+    total: Any = None
     for t in range(kernel):
         view = x[_at(x.ndim, axis, slice(t, t + (out - 1) * stride + 1, stride))]
         if total is None:
@@ -371,7 +378,7 @@ def adaptive_max_pool(x: Array, output_size: Ints) -> tuple[Array, Intp]:
     plane = np.arange(prod(spatial), dtype=np.int64).reshape(spatial)
     for cell in np.ndindex(*output_size):
         part = tuple(slice(*bounds[axis][i]) for axis, i in enumerate(cell))
-        window = x[(..., *part)].reshape(*x.shape[:-rank], -1)
+        window = x[_spatial(part)].reshape(*x.shape[:-rank], -1)
         best = window.argmax(axis=-1)
         if x.dtype.kind not in "iu":
             nan = window != window

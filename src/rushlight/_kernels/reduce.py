@@ -11,19 +11,19 @@ Nothing here silences NumPy's floating-point warnings: the caller has done so fo
 from __future__ import annotations
 
 from math import prod as _product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    Array = NDArray[np.generic]
+    Array = NDArray[Any]
     Ints = tuple[int, ...]
 
 _BLOCK = 4096
-_FLOAT32 = np.dtype(np.float32)
-_FLOAT64 = np.dtype(np.float64)
+_FLOAT32: np.dtype[Any] = np.dtype(np.float32)
+_FLOAT64: np.dtype[Any] = np.dtype(np.float64)
 _ONES = {dtype: np.ones(_BLOCK, dtype) for dtype in (_FLOAT32, _FLOAT64)}
 for _vector in _ONES.values():
     _vector.flags.writeable = False
@@ -31,7 +31,7 @@ for _vector in _ONES.values():
 _PIECE = 1 << 16
 
 
-def is_short_float(dtype: np.dtype) -> bool:
+def is_short_float(dtype: np.dtype[Any]) -> bool:
     """Whether ``dtype`` is half or bfloat16."""
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
@@ -104,7 +104,7 @@ def _float_sum(x: Array, axes: Ints) -> Array:
 
 
 def sum(  # noqa: A001 - the name of the operation
-    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike = None
+    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike | None = None
 ) -> Array:
     """Sum over ``axes``; booleans and integers add up in int64 unless ``dtype`` says otherwise.
 
@@ -129,7 +129,7 @@ def sum(  # noqa: A001 - the name of the operation
 
 
 def mean(
-    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike = None
+    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike | None = None
 ) -> Array:
     """Arithmetic mean over ``axes``; NaN where nothing is averaged."""
     result = x.dtype if dtype is None else np.dtype(dtype)
@@ -176,7 +176,7 @@ def var_mean(
 
 
 def prod(
-    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike = None
+    x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike | None = None
 ) -> Array:
     """Product over ``axes``; booleans and integers multiply in int64."""
     if dtype is None:
@@ -185,35 +185,38 @@ def prod(
         result = np.dtype(dtype)
     work = _FLOAT32 if is_short_float(result) else result
     reduced = normalize_axes(axes, x.ndim)
-    total = np.multiply.reduce(x.astype(work, copy=False), axis=reduced, keepdims=keepdim)
-    return np.asarray(total).astype(result, copy=False)
+    total = np.asarray(np.multiply.reduce(x.astype(work, copy=False), axis=reduced))
+    total = total.reshape(_reduced_shape(x.shape, reduced, keepdim))
+    return total.astype(result, copy=False)
 
 
 def amax(x: Array, axes: Ints | int | None = None, keepdim: bool = False) -> Array:
     """Largest value over ``axes``; NaN if there is one."""
-    return np.asarray(
-        np.maximum.reduce(x, axis=normalize_axes(axes, x.ndim), keepdims=keepdim)
-    )
+    reduced = normalize_axes(axes, x.ndim)
+    value = np.asarray(np.maximum.reduce(x, axis=reduced))
+    return value.reshape(_reduced_shape(x.shape, reduced, keepdim))
 
 
 def amin(x: Array, axes: Ints | int | None = None, keepdim: bool = False) -> Array:
     """Smallest value over ``axes``; NaN if there is one."""
-    return np.asarray(
-        np.minimum.reduce(x, axis=normalize_axes(axes, x.ndim), keepdims=keepdim)
-    )
+    reduced = normalize_axes(axes, x.ndim)
+    value = np.asarray(np.minimum.reduce(x, axis=reduced))
+    return value.reshape(_reduced_shape(x.shape, reduced, keepdim))
 
 
 def argmax(x: Array, axis: int | None = None, keepdim: bool = False) -> NDArray[np.int64]:
     """Index of the first largest value, or of the first NaN; flat when ``axis`` is None."""
-    return np.asarray(_widen(x).argmax(axis=axis, keepdims=keepdim))
+    wide: Any = _widen(x)
+    return np.asarray(wide.argmax(axis=axis, keepdims=keepdim))
 
 
 def argmin(x: Array, axis: int | None = None, keepdim: bool = False) -> NDArray[np.int64]:
     """Index of the first smallest value, or of the first NaN; flat when ``axis`` is None."""
-    return np.asarray(_widen(x).argmin(axis=axis, keepdims=keepdim))
+    wide: Any = _widen(x)
+    return np.asarray(wide.argmin(axis=axis, keepdims=keepdim))
 
 
-def _accumulate(ufunc: np.ufunc, x: Array, axis: int, dtype: DTypeLike) -> Array:
+def _accumulate(ufunc: np.ufunc, x: Array, axis: int, dtype: DTypeLike | None) -> Array:
     if dtype is None:
         result = np.dtype(np.int64) if x.dtype.kind in "biu" else x.dtype
     else:
@@ -230,12 +233,12 @@ def _accumulate(ufunc: np.ufunc, x: Array, axis: int, dtype: DTypeLike) -> Array
     return ufunc.accumulate(x, axis=axis).astype(result, copy=False)
 
 
-def cumsum(x: Array, axis: int, dtype: DTypeLike = None) -> Array:
+def cumsum(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
     """Running sum along ``axis``."""
     return _accumulate(np.add, x, axis, dtype)
 
 
-def cumprod(x: Array, axis: int, dtype: DTypeLike = None) -> Array:
+def cumprod(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:
     """Running product along ``axis``."""
     return _accumulate(np.multiply, x, axis, dtype)
 

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
-    Array = NDArray[np.generic]
+    Array = NDArray[Any]
     Ints = tuple[int, ...]
     Intp = NDArray[np.int64]
 
@@ -67,7 +67,7 @@ def gather(a: Array, dim: int, index: Intp) -> Array:
     return a.reshape(-1).take(_positions(a.shape, dim, index))
 
 
-def _source(src: Any, index: Intp, dtype: np.dtype) -> Any:
+def _source(src: Any, index: Intp, dtype: np.dtype[Any]) -> Any:
     """The part of ``src`` that ``index`` covers; a scalar stays one."""
     if not isinstance(src, np.ndarray) or src.ndim == 0 or src.shape == index.shape:
         return src if not isinstance(src, np.ndarray) else src.astype(dtype, copy=False)
@@ -107,7 +107,7 @@ def scatter_add(base_shape: Ints, dtype: DTypeLike, dim: int, index: Intp, src: 
     return out.astype(dtype, copy=False)
 
 
-def _is_short_float(dtype: np.dtype) -> bool:
+def _is_short_float(dtype: np.dtype[Any]) -> bool:
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 

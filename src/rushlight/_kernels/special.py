@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from math import erf as _scalar_erf
 from math import factorial, log, pi, prod, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.inexact]
+    Array = NDArray[Any]
     Ints = tuple[int, ...]
     Piece = Callable[[Array, Array], None]
 
@@ -40,11 +40,11 @@ _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
 
 
-def _is_short_float(dtype: np.dtype) -> bool:
+def _is_short_float(dtype: np.dtype[Any]) -> bool:
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
-def _by_pieces(x: Array, piece: Piece, work: np.dtype | None = None) -> Array:
+def _by_pieces(x: Array, piece: Piece, work: np.dtype[Any] | None = None) -> Array:
     """Apply ``piece(source, target)`` to flat runs of ``x``; it may use ``target`` as scratch.
 
     With ``work`` the runs are converted to that dtype first, and the results back.
@@ -71,14 +71,14 @@ def _by_pieces(x: Array, piece: Piece, work: np.dtype | None = None) -> Array:
     return out
 
 
-def _operands(values: tuple[float, ...]) -> dict[np.dtype, tuple[Array, ...]]:
+def _operands(values: tuple[float, ...]) -> dict[np.dtype[Any], tuple[Array, ...]]:
     """The numbers as 0-d arrays: NumPy takes them in half the time of Python floats."""
     return {
         dtype: tuple(np.array(value, dtype) for value in values) for dtype in (_FLOAT32, _FLOAT64)
     }
 
 
-def _horner(coefficients: dict[np.dtype, tuple[Array, ...]], x: Array, out: Array) -> Array:
+def _horner(coefficients: dict[np.dtype[Any], tuple[Array, ...]], x: Array, out: Array) -> Array:
     """Polynomial with the constant term first."""
     values = coefficients[x.dtype]
     np.multiply(x, values[-1], out)
@@ -486,7 +486,7 @@ def _along_rows(x: Array, dim: int, rows: Callable[[Array, Array], None]) -> Arr
     shape = source.shape
     wide = _FLOAT32 if _is_short_float(x.dtype) else x.dtype
     source = np.ascontiguousarray(source, wide).reshape(-1, shape[-1])
-    out = np.empty(source.shape, wide)
+    out: Array = np.empty(source.shape, wide)
     step = max(1, 2 * _PIECE // shape[-1])
     for first in range(0, source.shape[0], step):
         rows(source[first : first + step], out[first : first + step])
@@ -539,11 +539,11 @@ def logsumexp(x: Array, dims: Ints | int, keepdim: bool = False) -> Array:
     if x.size == 0:
         return np.full(shape, -np.inf, x.dtype) if prod(shape) else np.empty(shape, x.dtype)
     wide = x.astype(_FLOAT32) if _is_short_float(x.dtype) else x
-    top = np.asarray(np.maximum.reduce(wide, axis=axes, keepdims=True)) if axes else wide
+    top: Array = np.asarray(np.maximum.reduce(wide, axis=axes, keepdims=True)) if axes else wide
     top = np.where(np.isinf(top), top.dtype.type(0), top)
-    e = np.asarray(np.subtract(wide, top))
+    e: Array = np.asarray(np.subtract(wide, top))
     np.exp(e, out=e)
-    total = np.asarray(np.add.reduce(e, axis=axes, keepdims=True)) if axes else e
+    total: Array = np.asarray(np.add.reduce(e, axis=axes, keepdims=True)) if axes else e
     np.log(total, out=total)
     np.add(total, top, out=total)
     return total.reshape(shape).astype(x.dtype, copy=False)

@@ -264,3 +264,53 @@ def _mismatch(x: Any, y: Any) -> str:
 
 RAW.matmul = np.matmul  # type: ignore[attr-defined]
 TEN.matmul = matmul  # type: ignore[attr-defined]
+
+
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Sums of products over the last dims of both."""
+    if not input._data.ndim or not other._data.ndim:
+        return input * other  # type: ignore[operator,no-any-return]
+    if input._data.ndim == 1 and other._data.ndim == 1:
+        return dot.call(input, other)  # type: ignore[no-any-return]
+    rows = reshape(input, (-1, input._data.shape[-1]))
+    columns = reshape(other, (-1, other._data.shape[-1]))
+    shape = (*input._data.shape[:-1], *other._data.shape[:-1])
+    return reshape(linear(rows, columns), shape)
+
+
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product."""
+    n = max(input._data.ndim, other._data.ndim)
+    a = (1,) * (n - input._data.ndim) + input._data.shape
+    b = (1,) * (n - other._data.ndim) + other._data.shape
+    wide_a = reshape(input, tuple(m for size in a for m in (size, 1)))
+    wide_b = reshape(other, tuple(m for size in b for m in (1, size)))
+    shape = tuple(p * q for p, q in zip(a, b, strict=True))
+    return reshape(wide_a * wide_b, shape)  # type: ignore[operator]
+
+
+def _scaled_sum(bias: Any, product: Any, beta: Any, alpha: Any) -> Any:
+    product = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return product
+    return (bias if beta == 1 else bias * beta) + product
+
+
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Tensor:
+    """``beta * input + alpha * batch1 @ batch2``, batch by batch."""
+    return _scaled_sum(input, bmm.call(batch1, batch2), beta, alpha)  # type: ignore[no-any-return]
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta * input + alpha * mat @ vec``."""
+    return _scaled_sum(input, mv.call(mat, vec), beta, alpha)  # type: ignore[no-any-return]
+
+
+def chain(matrices: tuple[Tensor, ...]) -> Tensor:
+    """The product of several matrices."""
+    product = matrices[0]
+    for m in matrices[1:]:
+        product = mm.call(product, m)
+    return product

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .._define import binding
 from .. import _dtypes
 from .._core import Tensor
-from .._ops import casting, elementwise, linalg, movement, reduce
-from . import attributes, creation, device, operators, registry
-from .registry import overloaded, public
+from .._define import binding
+from .._ops import copying, index
+from . import attributes, creation, device, indexing, operators, overloads, registry
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -16,25 +15,8 @@ binding.configure(
                    complex: _dtypes.complex128},
 )  # fmt: skip
 registry.register_rows()
-public("pow", elementwise.pow)
-public("matmul", linalg.matmul)
-overloaded(
-    "sum",
-    (reduce.sum_all.schemas[0],
-     lambda x, dtype: reduce.sum_all.call(reduce.with_dtype(x, dtype))),
-    (reduce.sum_row.schemas[0],
-     lambda x, dims, keepdim, dtype: reduce.sum_row.call(
-         reduce.with_dtype(x, dtype), dims, keepdim)),
-)  # fmt: skip
-overloaded(
-    "mean",
-    (reduce.mean_all.schemas[0],
-     lambda x, dtype: reduce.mean_all.call(reduce.with_dtype(x, dtype))),
-    (reduce.mean_row.schemas[0],
-     lambda x, dims, keepdim, dtype: reduce.mean_row.call(
-         reduce.with_dtype(x, dtype), dims, keepdim)),
-)  # fmt: skip
 registry.attach()
 attributes.attach()
 operators.attach()
-__all__ = ["casting", "creation", "movement"]
+indexing.attach()
+__all__ = ["copying", "creation", "index", "overloads"]

@@ -103,7 +103,7 @@ def register_rows() -> None:
         if getattr(row, "public", False):
             first = row.schemas[0].partition("(")[2]
             FUNCTIONS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
-            if first.startswith("Tensor") and " self" in first.partition(",")[0].partition(")")[0]:
+            if first.startswith("Tensor") and " self" in first.partition(",")[0]:
                 METHODS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
 
 

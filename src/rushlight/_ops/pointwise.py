@@ -1,0 +1,240 @@
+"""Pointwise functions composed of rows: clamp, where, lerp, rounding, addcmul and others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import Tensor, wrap
+from .._define.kinds import elementwise
+from .._kernels import special
+from . import elementwise as e
+from .casting import cast
+
+
+def _unary(name: str) -> str:
+    return f"{name}(Tensor self) -> Tensor"
+
+
+asinh = elementwise("asinh", np.arcsinh, _unary("asinh"), floats=True,
+                    x=lambda k, g, x: g * k.rsqrt(x * x + 1))  # fmt: skip
+acosh = elementwise("acosh", np.arccosh, _unary("acosh"), floats=True,
+                    x=lambda k, g, x: g * k.rsqrt(x * x - 1))  # fmt: skip
+atanh = elementwise("atanh", np.arctanh, _unary("atanh"), floats=True,
+                    x=lambda g, x: g / (1 - x * x))  # fmt: skip
+exp2 = elementwise("exp2", np.exp2, _unary("exp2"), floats=True,
+                   x=lambda g, out: g * out * 0.6931471805599453)  # fmt: skip
+erfc = elementwise("erfc", special.erfc, _unary("erfc"), floats=True,
+                   x=lambda k, g, x: g * (-1.1283791670955126 * k.exp(-(x * x))))  # fmt: skip
+erfinv = elementwise("erfinv", special.erfinv, _unary("erfinv"), floats=True,
+                     x=lambda k, g, out: g * (0.886226925452758 * k.exp(out * out)))  # fmt: skip
+lgamma = elementwise("lgamma", special.lgamma, _unary("lgamma"), floats=True,
+                     x=lambda k, g, x: g * k.digamma(x))  # fmt: skip
+digamma = elementwise("digamma", special.digamma, _unary("digamma"), floats=True,
+                      x=lambda k, g, x: g * k.polygamma(1, x))  # fmt: skip
+polygamma = elementwise(
+    "polygamma", special.polygamma, "polygamma(int n, Tensor self) -> Tensor", floats=True,
+    inputs=("x",), x=lambda k, g, x, n: g * k.polygamma(n + 1, x),
+)  # fmt: skip
+frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g: g)
+logaddexp = elementwise(
+    "logaddexp", np.logaddexp, "logaddexp(Tensor self, Tensor other) -> Tensor", floats=True,
+    x=lambda k, g, x, out: g * k.exp(x - out), y=lambda k, g, y, out: g * k.exp(y - out),
+)  # fmt: skip
+hypot = elementwise(
+    "hypot", np.hypot, "hypot(Tensor self, Tensor other) -> Tensor",
+    x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out),
+)  # fmt: skip
+fmax = elementwise(
+    "fmax", np.fmax, "fmax(Tensor self, Tensor other) -> Tensor",
+    x=lambda k, g, x, y: k.keep_where(k.logical_or(x >= y, k.isnan(y)), g),
+    y=lambda k, g, x, y: k.keep_where(k.logical_not(k.logical_or(x >= y, k.isnan(y))), g),
+)  # fmt: skip
+fmin = elementwise(
+    "fmin", np.fmin, "fmin(Tensor self, Tensor other) -> Tensor",
+    x=lambda k, g, x, y: k.keep_where(k.logical_or(x <= y, k.isnan(y)), g),
+    y=lambda k, g, x, y: k.keep_where(k.logical_not(k.logical_or(x <= y, k.isnan(y))), g),
+)  # fmt: skip
+
+
+def as_tensor(value: Any, like: Tensor) -> Tensor:
+    """A Python number as a 0-d tensor that takes part in promotion like a number."""
+    if isinstance(value, Tensor):
+        return value
+    target = _dtypes.result_type(
+        ((_core.dtype_of(like), 2), (_dtypes.number_dtype(value), 0))
+    )
+    return _core.constant(value, target.numpy)
+
+
+# ---- clamp --------------------------------------------------------------------------------------
+
+
+def clamp_scalars(input: Tensor, low: Any, high: Any) -> Tensor:
+    if low is None and high is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    kinds = [(_dtypes.number_dtype(v), 0) for v in (low, high) if v is not None]
+    target = _dtypes.result_type(((_core.dtype_of(input), 2), *kinds))
+    if target.numpy != input._data.dtype:
+        input = cast.call(input, target.numpy)
+    return e.clamp_scalar.call(input, low, high)  # type: ignore[no-any-return]
+
+
+def clamp_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
+    if low is None and high is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    out: Any = input
+    if low is not None:
+        out = e.where_row.call(out < low, low, out)
+    if high is not None:
+        out = e.where_row.call(out > high, high, out)
+    return out  # type: ignore[no-any-return]
+
+
+# ---- where --------------------------------------------------------------------------------------
+
+
+def where(condition: Tensor, x: Any, y: Any) -> Tensor:
+    """Elements of `x` where `condition` holds, of `y` elsewhere."""
+    if condition._data.dtype != np.bool_:
+        if condition._data.dtype != np.uint8:
+            raise RuntimeError(
+                f"where expected condition to be a boolean tensor, but got a tensor with dtype "
+                f"{_core.dtype_of(condition).type_name}"
+            )
+        condition = wrap(condition._data.astype(np.bool_))
+    if not isinstance(x, Tensor) and not isinstance(y, Tensor):
+        target = _dtypes.result_type(((_dtypes.number_dtype(x), 0), (_dtypes.number_dtype(y), 0)))
+        x, y = _core.constant(x, target.numpy), _core.constant(y, target.numpy)
+    elif not isinstance(x, Tensor):
+        x = as_tensor(x, y)
+    elif not isinstance(y, Tensor):
+        y = as_tensor(y, x)
+    return e.where_row.call(condition, x, y)  # type: ignore[no-any-return]
+
+
+# ---- rounding, lerp, fused forms --------------------------------------------------------------------
+
+
+def round_decimals(input: Tensor, decimals: int) -> Tensor:
+    scale = 10.0**abs(decimals)
+    if decimals >= 0:
+        return e.rint.call(input * scale) / scale  # type: ignore[operator,no-any-return]
+    return e.rint.call(input / scale) * scale  # type: ignore[operator,no-any-return]
+
+
+def div_rounded(input: Tensor, other: Any, rounding_mode: str | None) -> Tensor:
+    if rounding_mode is None:
+        return e.div.call(input, other)  # type: ignore[no-any-return]
+    if rounding_mode == "floor":
+        return e.floor_divide.call(input, other)  # type: ignore[no-any-return]
+    if rounding_mode != "trunc":
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    if input._data.dtype.kind in "iu" and (
+        isinstance(other, int) or (isinstance(other, Tensor) and other._data.dtype.kind in "iu")
+    ):
+        remainder = e.fmod.call(input, other)
+        return e.floor_divide.call(input - remainder, other)  # type: ignore[operator,no-any-return]
+    return e.trunc.call(e.div.call(input, other))  # type: ignore[no-any-return]
+
+
+lerp_scalar = elementwise(
+    "lerp_scalar",
+    lambda x, y, weight: _lerp(x, y, x.dtype.type(weight)),
+    "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", promotion="equal",
+    x=lambda g, weight: g * (1 - weight), y=lambda g, weight: g * weight, node="LerpBackward0",
+    public=False,
+)  # fmt: skip
+
+
+def _lerp(x: Any, y: Any, weight: Any) -> Any:
+    """PyTorch's two forms, each exact at its own end."""
+    if np.ndim(weight) == 0:
+        return x + weight * (y - x) if abs(weight) < 0.5 else y - (y - x) * (1 - weight)
+    return np.where(np.abs(weight) < 0.5, x + weight * (y - x), y - (y - x) * (1 - weight))
+
+
+lerp_tensor = elementwise(
+    "lerp_tensor", _lerp, "lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
+    promotion="equal", node="LerpBackward1", public=False,
+    x=lambda g, w: g * (1 - w), y=lambda g, w: g * w, w=lambda g, x, y: g * (y - x),
+    inputs=("x", "y", "w"),
+)  # fmt: skip
+addcmul = elementwise(
+    "addcmul", lambda x, y, z, value: x + (y * z if value == 1 else x.dtype.type(value) * y * z),
+    "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    inputs=("x", "y", "z"), x=lambda g: g, y=lambda g, z, value: g * (z * value),
+    z=lambda g, y, value: g * (y * value),
+)  # fmt: skip
+addcdiv = elementwise(
+    "addcdiv", lambda x, y, z, value: x + (y / z if value == 1 else x.dtype.type(value) * (y / z)),
+    "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
+    inputs=("x", "y", "z"), floats=True, x=lambda g: g, y=lambda g, z, value: g * (value / z),
+    z=lambda g, y, z, value: -g * (y * value / (z * z)),
+)  # fmt: skip
+xlogy_row = elementwise(
+    "xlogy", lambda x, y: np.where((x == 0) & ~np.isnan(y), x.dtype.type(0), x * np.log(y)),
+    "xlogy.Tensor(Tensor self, Tensor other) -> Tensor", floats=True, scalars=True,
+    x=lambda k, g, x, y: g * k.keep_where(k.logical_not(k.logical_and(x == 0, y <= 0)), k.log(y)),
+    y=lambda g, x, y: g * (x / y),
+)  # fmt: skip
+
+
+def _nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    if x.dtype.kind not in "fc":
+        return x.copy()
+    return np.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+
+nan_to_num = elementwise(
+    "nan_to_num", _nan_to_num,
+    "nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor",
+    x=lambda k, g, x: k.keep_where(k.isfinite(x), g),
+)  # fmt: skip
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """log(x / (1 - x)), with x clamped to [eps, 1 - eps]."""
+    x: Any = input if eps is None else e.clamp_scalar.call(input, eps, 1 - eps)
+    return e.log.call(x / (1 - x))  # type: ignore[no-any-return]
+
+
+def copysign(input: Tensor, other: Any) -> Tensor:
+    """The magnitude of `input` with the sign of `other`."""
+    sign = np.signbit(other._data) if isinstance(other, Tensor) else np.signbit(other)
+    magnitude: Any = e.abs_.call(input)
+    return e.where_row.call(wrap(np.asarray(sign)), -magnitude, magnitude)  # type: ignore[no-any-return]
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 below zero, 1 above, `values` at zero."""
+    return wrap(np.asarray(np.heaviside(input._data, values._data)).astype(input._data.dtype))
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
+    equal_nan: bool = False,
+) -> Tensor:  # fmt: skip
+    """Whether ``|input - other| <= atol + rtol * |other|``, elementwise."""
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError(
+            f"{_core.dtype_of(input).type_name} did not match {_core.dtype_of(other).type_name}"
+        )
+    a, b = input._data, other._data
+    if a.dtype in _dtypes.LOW_PRECISION:
+        a, b = a.astype(np.float32), b.astype(np.float32)
+    with _core.quiet():
+        close = a == b
+        if equal_nan:
+            close = close | (np.isnan(a) & np.isnan(b))
+        if a.dtype.kind in "fc":
+            near = np.abs(a - b) <= np.abs(atol + np.abs(rtol * b))
+            close = close | (np.isfinite(a) & np.isfinite(b) & near)
+        elif rtol or atol:
+            close = close | (np.abs(a - b) <= atol + np.abs(rtol * b))
+    return wrap(np.asarray(close))

@@ -1,0 +1,210 @@
+"""Reductions composed of rows: norms, variances with means, counts, products along a dim."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import _dtypes
+from .._core import Tensor, wrap
+from .._define.kinds import general
+from .._define.results import return_type
+from .._kernels import reduce as kernels
+from . import elementwise as e
+from . import movement, reduce
+from .checks import canonical_dim, canonical_dims
+
+
+def _cat_products(k: Any, g: Any, x: Any, dim: int, keepdim: bool) -> Any:
+    """Each element's gradient is the product of the others: running products from both ends."""
+    shape = tuple(x.shape)
+    n = shape[dim]
+    head = tuple(1 if i == dim else m for i, m in enumerate(shape))
+    one = k.constant(np.ones(head, k.dtype_of(x)), x)
+    before = k.cumprod(k.cat([one, k.slice(x, dim, 0, n - 1, 1)], dim), dim)
+    reverse = k.flip(x, (dim,))
+    after = k.flip(k.cumprod(k.cat([one, k.slice(reverse, dim, 0, n - 1, 1)], dim), dim), (dim,))
+    return before * after * (g if keepdim else k.unsqueeze(g, dim))
+
+
+prod_dim = general(
+    "prod_dim", lambda x, dim, keepdim: kernels.prod(x, dim if x.ndim else None, keepdim),
+    "prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor",
+    extra=("dtype",), adapt=lambda x, dim, keepdim, dtype: (
+        reduce.with_dtype(x, dtype), dim, keepdim),
+    check=lambda x, dim, keepdim: (canonical_dim(dim, x.ndim), bool(keepdim)),
+    x=lambda k, g, x, dim, keepdim: g if not tuple(x.shape) else _cat_products(
+        k, g, x, dim, keepdim),
+    node="ProdBackward1", public=False,
+)  # fmt: skip
+
+
+def _variance(row: Any) -> Any:
+    def plain(input: Tensor, unbiased: bool) -> Tensor:
+        return row.call(input, None, correction=1 if unbiased else 0, keepdim=False)  # type: ignore[no-any-return]
+
+    def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Tensor:
+        return row.call(  # type: ignore[no-any-return]
+            input, dim, correction=1 if unbiased else 0, keepdim=keepdim
+        )
+
+    def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
+        return row.call(input, dim, correction=correction, keepdim=keepdim)  # type: ignore[no-any-return]
+
+    return plain, dims, correction
+
+
+var_plain, var_dims, var_correction = _variance(reduce.var_row)
+std_plain, std_dims, std_correction = _variance(reduce.std_row)
+
+
+def _with_mean(function: Any) -> Any:
+    def plain(input: Tensor, unbiased: bool) -> Any:
+        return function(input, None, 1 if unbiased else 0, False), reduce.mean_all.call(input)
+
+    def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Any:
+        return correction(input, dim, 1 if unbiased else 0, keepdim)
+
+    def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
+        mean = reduce.mean_row.call(input, dim, keepdim)
+        return function(input, dim, correction, keepdim), mean
+
+    return plain, dims, correction
+
+
+var_mean_forms = _with_mean(var_correction)
+std_mean_forms = _with_mean(std_correction)
+
+
+def _opened(k: Any, g: Any, dims: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]) -> Any:
+    return reduce._opened(k, g, dims, keepdim, shape)
+
+
+def _norm(x: Any, p: float, dims: Any, keepdim: bool) -> Any:
+    a = np.abs(x)
+    if p == math.inf:
+        return kernels.amax(a, dims, keepdim)
+    if p == -math.inf:
+        return kernels.amin(a, dims, keepdim)
+    if p == 0:
+        return kernels.sum((a != 0).astype(a.dtype), dims, keepdim)
+    if p == 1:
+        return kernels.sum(a, dims, keepdim)
+    if p == 2:
+        if dims is not None and len(dims) == x.ndim and not keepdim and a.flags.c_contiguous:
+            flat = a.reshape(-1)
+            return np.sqrt(np.dot(flat, flat))
+        return np.sqrt(kernels.sum(np.square(a), dims, keepdim))
+    return np.power(kernels.sum(np.power(a, a.dtype.type(p)), dims, keepdim), a.dtype.type(1 / p))
+
+
+def _norm_gradient(k: Any, g: Any, x: Any, out: Any, p: float, dims: Any, keepdim: bool) -> Any:
+    shape = tuple(x.shape)
+    g, out = _opened(k, g, dims, keepdim, shape), _opened(k, out, dims, keepdim, shape)
+    if p == 0:
+        return k.zeros_like_(x)
+    if p == 1:
+        return g * k.sign(x)
+    if p in (math.inf, -math.inf):
+        mask = k.abs(x) == out
+        count = k.sum(k.cast(mask, k.dtype_of(g)), dims, True)
+        return k.keep_where(mask, k.sign(x) * (g / count))
+    if p == 2:
+        return k.where(out == 0, 0.0, x * (g / out))
+    scale = k.pow_scalar(k.abs(x), p - 1) * k.sign(x)
+    return k.where(out == 0, 0.0, scale * (g / k.pow_scalar(out, p - 1)))
+
+
+def _norm_check(x: Any, p: Any, dims: Any, keepdim: Any) -> tuple[float, Any, bool]:
+    if x.dtype.kind not in "fc" and x.dtype.kind != "V":
+        if x.dtype not in _dtypes.LOW_PRECISION:
+            raise RuntimeError(
+                "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+                f"{_dtypes.from_numpy(x.dtype).type_name}"
+            )
+    return float(p), canonical_dims(dims, x.ndim), bool(keepdim)
+
+
+norm_row = general(
+    "vector_norm", _norm,
+    "linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False)"
+    " -> Tensor", attrs=("p", "dims", "keepdim"), check=_norm_check, x=_norm_gradient, floats=True,
+    node="LinalgVectorNormBackward0", public=False,
+)  # fmt: skip
+
+
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None,
+    dtype: Any = None,
+) -> Tensor:  # fmt: skip
+    """The p-norm of a tensor, over all elements or over `dim`."""
+    if dtype is not None:
+        input = reduce.with_dtype(input, dtype)
+    if p == "nuc":
+        raise NotImplementedError("torch.norm(p='nuc')")
+    if p is None or p == "fro":
+        p = 2.0
+    return norm_row.call(input, p, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of ``input - other``."""
+    return norm(e.sub.call(input, other), p)
+
+
+def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
+    """How many elements are not zero."""
+    dims = canonical_dims(dim, input._data.ndim)
+    return wrap(np.asarray(np.count_nonzero(input._data, axis=dims)).astype(np.int64))
+
+
+def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Any:
+    """The least and the largest element."""
+    dims = tuple(range(input._data.ndim)) if dim is None else (dim,)
+    build = return_type("aminmax", ("min", "max"))
+    return build(reduce.amin.call(input, dims, keepdim), reduce.amax.call(input, dims, keepdim))
+
+
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """The sum with NaN counted as 0."""
+    clean = e.keep_where.call(e.logical_not.call(e.isnan.call(input)), input)
+    clean = reduce.with_dtype(clean, dtype)
+    if dim is None:
+        return reduce.sum_all.call(clean)  # type: ignore[no-any-return]
+    return reduce.sum_row.call(clean, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
+    """The vector product along a dim of size 3."""
+    shape = input._data.shape
+    if dim is None:
+        dim = next((i for i, n in enumerate(shape) if n == 3), None)
+        if dim is None:
+            raise RuntimeError("no dimension of size 3 in input")
+    dim = canonical_dim(dim, len(shape))
+
+    def part(t: Tensor, i: int) -> Any:
+        return movement.select.call(t, dim, i)
+
+    a = [part(input, i) for i in range(3)]
+    b = [part(other, i) for i in range(3)]
+    return movement.stack.call(  # type: ignore[no-any-return]
+        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], dim
+    )
+
+
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
+) -> Tensor:
+    """Differences of neighbours along a dim."""
+    parts = [t for t in (prepend, input, append) if t is not None]
+    x: Any = movement.cat.call(parts, dim) if len(parts) > 1 else input
+    dim = canonical_dim(dim, x._data.ndim)
+    for _ in range(n):
+        size = x._data.shape[dim]
+        x = movement.slice_row.call(x, dim, 1, size, 1) - movement.slice_row.call(
+            x, dim, 0, size - 1, 1
+        )
+    return x  # type: ignore[no-any-return]

@@ -1,0 +1,136 @@
+"""Compares what two runs of a case recorded, within tolerances that each have their reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from differential_describe import Description
+
+#: Units in the last place that one float operation may differ by. Both sides compute elementary
+#: functions within a few units but not the same ones (NumPy's SIMD exp, SLEEF's, libm's).
+POINTWISE_UNITS = 4
+#: Units, at the largest magnitude in the tensor, where sums are involved: the order of additions
+#: differs (pairwise, blocked, by lanes), so rounding does; a product sum of n terms grows by sqrt(n).
+SUM_UNITS = 16
+#: Gradients and second gradients are sums of products of such values.
+GRADIENT_UNITS = 32
+SECOND_UNITS = 128
+#: Twenty optimizer steps or whole programs feed rounding back into the next step.
+TRAINING_UNITS = 4096
+
+EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52,
+       "complex64": 2.0**-23, "complex128": 2.0**-52}  # fmt: skip
+
+
+class Comparison:
+    """Walks over two descriptions of the same result; counts and yields what differs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def case(self, kind: str, real: list, ours: list) -> Iterator[str]:
+        """Differences between two recorded runs of one case."""
+        mine = dict(ours)
+        for label, expected in real:
+            if label not in mine:
+                if not label.endswith(" warnings"):
+                    yield f"{label}: PyTorch has {short(expected)}, rushlight has no such result"
+                continue
+            yield from (f"{label}: {d}" for d in self.value(kind, label, expected, mine[label]))
+        theirs = dict(real)
+        for label, found in ours:
+            if label not in theirs and not label.endswith(" warnings"):
+                yield f"{label}: rushlight has {short(found)}, PyTorch has no such result"
+
+    def value(
+        self, kind: str, label: str, expected: Description, found: Description
+    ) -> Iterator[str]:
+        self.count += 1
+        if expected[0] != found[0]:
+            yield f"expected {short(expected)}, found {short(found)}"
+            return
+        what = expected[0]
+        if what == "tensor":
+            for (fact, e), (_, f) in zip(expected[1], found[1], strict=True):
+                if e != f:
+                    yield f"{fact}: expected {e}, found {f}"
+            dtype = dict(expected[1])["dtype"].removeprefix("torch.")
+            yield from self.arrays(kind, label, dtype, expected[2].array, found[2].array)
+        elif what in ("array", "number"):
+            if expected[1] != found[1]:
+                yield f"expected a {expected[1]}, found a {found[1]}"
+            dtype = str(expected[2].array.dtype)
+            if label.startswith("line"):
+                dtype = "float32"
+            yield from self.arrays(kind, label, dtype, expected[2].array, found[2].array)
+        elif what in ("list", "dict"):
+            if expected[1] != found[1]:
+                yield f"expected a {expected[1]}, found a {found[1]}"
+            if len(expected[2]) != len(found[2]):
+                yield f"expected {len(expected[2])} parts, found {len(found[2])}"
+            for number, (e, f) in enumerate(zip(expected[2], found[2], strict=False)):
+                if what == "dict":
+                    if e[0] != f[0]:
+                        yield f"expected key {e[0]}, found {f[0]}"
+                    e, f, number = e[1], f[1], e[0]
+                yield from (f"[{number}] {d}" for d in self.value(kind, label, e, f))
+        elif expected != found:
+            yield f"expected {short(expected)}, found {short(found)}"
+
+    def arrays(
+        self, kind: str, label: str, dtype: str, expected: np.ndarray, found: np.ndarray
+    ) -> Iterator[str]:
+        if expected.shape != found.shape:
+            yield f"values: expected shape {expected.shape}, found {found.shape}"
+            return
+        if dtype not in EPS or kind == "exact":
+            if expected.tobytes() != found.tobytes() and not same(expected, found):
+                yield f"values: expected {show(expected)}, found {show(found)}"
+            return
+        with np.errstate(all="ignore"):
+            if (wrong := self.outside(kind, label, dtype, expected, found)).any():
+                where = tuple(int(n) for n in np.argwhere(wrong)[0])
+                yield (f"values: at {where} expected {expected[where]!r}, found {found[where]!r}"
+                       f" ({int(wrong.sum())} of {wrong.size} differ)")
+
+    def outside(
+        self, kind: str, label: str, dtype: str, expected: np.ndarray, found: np.ndarray
+    ) -> np.ndarray:
+        wide = np.complex128 if expected.dtype.kind == "c" else np.float64
+        e, f = expected.astype(wide), found.astype(wide)
+        finite = np.isfinite(e) & np.isfinite(f)
+        scale = np.abs(e)
+        units: float = POINTWISE_UNITS
+        if "second" in label:
+            units = SECOND_UNITS
+        elif "first" in label:
+            units = GRADIENT_UNITS
+        elif kind in ("sum", "training", "program"):
+            units = SUM_UNITS
+        if kind in ("training", "program"):
+            units = TRAINING_UNITS
+        if units != POINTWISE_UNITS and finite.any():
+            scale = np.maximum(scale, np.abs(e[finite]).max())
+        if dtype in ("float16", "bfloat16"):
+            # Both compute in float32 and round once: one unit where float32 rounding tips it.
+            units = 1 if "gradient" not in label else 4
+        tiny = 2.0**-149 if dtype == "float32" else 0.0
+        bad = np.abs(np.where(finite, e - f, 0)) > units * EPS[dtype] * scale + tiny
+        return bad | (~finite & ~((e == f) | (np.isnan(e) & np.isnan(f))))
+
+
+def same(expected: np.ndarray, found: np.ndarray) -> bool:
+    """Bitwise but for the sign and payload of NaN."""
+    if expected.dtype.kind not in "fc":
+        return bool(np.array_equal(expected, found))
+    return bool(np.array_equal(expected, found, equal_nan=True))
+
+
+def show(array: np.ndarray) -> str:
+    return np.array2string(array, threshold=12).replace("\n", " ")
+
+
+def short(description: Description) -> str:
+    text = repr(description) if description[0] != "error" else f"{description[1]}: {description[2]}"
+    return text if len(text) < 300 else text[:300] + "..."

@@ -1,0 +1,1 @@
+"""Tests of the source itself: the language of formulas, the layers of modules."""
