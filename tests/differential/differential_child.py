@@ -33,6 +33,10 @@ from differential_describe import Description, describe, described_error  # noqa
 from differential_pool import Pool  # noqa: E402
 
 POOL = Pool(torch)
+MODULES: dict[str, object] = {"torch": torch, "np": np}
+for short, long in (("F", "torch.nn.functional"), ("nn", "torch.nn"), ("optim", "torch.optim")):
+    with contextlib.suppress(ImportError, NotImplementedError):
+        MODULES[short] = importlib.import_module(long)
 
 
 class Run:
@@ -70,6 +74,11 @@ def evaluate(text: str, names: dict[str, object]) -> object:
     return None
 
 
+def seed() -> None:
+    if hasattr(torch, "manual_seed"):
+        torch.manual_seed(0)
+
+
 def tensors_in(value: object) -> list:
     if isinstance(value, torch.Tensor):
         return [value]
@@ -88,15 +97,6 @@ def projection(t, seed: int):
     return torch.tensor(values.tolist(), dtype=t.dtype).reshape(tuple(t.shape))
 
 
-def namespace() -> dict[str, object]:
-    return {
-        "torch": torch,
-        "F": importlib.import_module("torch.nn.functional"),
-        "nn": importlib.import_module("torch.nn"),
-        "np": np,
-    }
-
-
 def used_names(text: str) -> list[str]:
     tree = ast.parse(text)
     found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
@@ -110,8 +110,8 @@ def run_text(run: Run, text: str, gradients: bool, second: bool) -> None:
     before = {name: describe(torch, t) for name, t in inputs.items()}
     result = None
     with run.guarded("forward"):
-        torch.manual_seed(0)
-        result = evaluate(text, {**namespace(), **inputs})
+        seed()
+        result = evaluate(text, {**MODULES, **inputs})
         run.record("forward", result)
     for name, t in inputs.items():
         if describe(torch, t) != before[name]:
@@ -132,8 +132,8 @@ def run_graph(run: Run, prefix: str, text: str, inputs: dict, second: bool) -> N
         leaf.requires_grad_()
     outputs: list = []
     with run.guarded(prefix + "graph"):
-        torch.manual_seed(0)
-        result = evaluate(text, {**namespace(), **inputs})
+        seed()
+        result = evaluate(text, {**MODULES, **inputs})
         run.record(prefix + "graph", result)
         outputs = [t for t in tensors_in(result) if t.requires_grad]
     if not outputs:
@@ -156,7 +156,7 @@ def run_graph(run: Run, prefix: str, text: str, inputs: dict, second: bool) -> N
 def run_function(run: Run, function) -> None:
     printed = io.StringIO()
     with run.guarded("returns"), contextlib.redirect_stdout(printed):
-        torch.manual_seed(0)
+        seed()
         run.record("returns", function(torch))
     run.results.append(("prints", ("text", without_addresses(printed.getvalue()))))
 

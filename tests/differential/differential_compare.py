@@ -53,7 +53,9 @@ class Comparison:
         what = expected[0]
         if what == "tensor":
             for (fact, e), (_, f) in zip(expected[1], found[1], strict=True):
-                if e != f:
+                # A gradient's own strides are PyTorch's business (some are expanded); `.grad`'s
+                # are compared by the autograd cases.
+                if e != f and not ("gradient" in label and fact == "strides"):
                     yield f"{fact}: expected {e}, found {f}"
             dtype = dict(expected[1])["dtype"].removeprefix("torch.")
             yield from self.arrays(kind, label, dtype, expected[2].array, found[2].array)
@@ -132,5 +134,14 @@ def show(array: np.ndarray) -> str:
 
 
 def short(description: Description) -> str:
-    text = repr(description) if description[0] != "error" else f"{description[1]}: {description[2]}"
-    return text if len(text) < 300 else text[:300] + "..."
+    what = description[0]
+    if what == "error":
+        return f"{description[1]}: {description[2]}"
+    if what == "tensor":
+        facts = dict(description[1])
+        text = f"{facts['dtype']} {facts['shape']} {show(description[2].array)}"
+    elif what in ("list", "dict"):
+        text = f"{description[1]} of {len(description[2])}"
+    else:
+        text = repr(description[1:])
+    return text if len(text) < 160 else text[:160] + "..."

@@ -38,8 +38,8 @@ def _read(x: Any, indices: tuple[Any, ...], places: tuple[int, ...]) -> Any:
         only = indices[0]
         if only.dtype.kind == "i":
             return x.take(only, places[0])
-        if only.ndim == 1 and only.dtype is _BOOL and x.shape[places[0]] == only.size:
-            return x.compress(only, places[0])
+        if only.dtype is _BOOL and places[0] == 0 and only.ndim and x.flags.c_contiguous:
+            return x[only]
     key = key_of(indices, places)
     return np.ascontiguousarray(x[key]).reshape(result_shape(x.shape, key))
 
@@ -123,31 +123,41 @@ def value_error(value: tuple[int, ...], wanted: tuple[int, ...]) -> RuntimeError
 
 
 def _put(x: Any, values: Any, indices: Any, places: Any, accumulate: bool) -> Any:
-    key = key_of(indices, places)
-    if accumulate:
-        return kernels.index_put_accumulate(x, key, values)
-    out = np.array(x, order="C")
-    out[key] = values
-    return out
+    if not accumulate:
+        out = np.array(x, order="C")
+        put_into(out, values, indices, places, False)
+        return out
+    return kernels.index_put_accumulate(x, key_of(indices, places), values)
 
 
 def put_into(x: Any, values: Any, indices: Any, places: Any, accumulate: bool) -> None:
     """Write into the memory of `x` itself."""
-    key = key_of(indices, places)
     if accumulate:
-        x[...] = kernels.index_put_accumulate(x, key, values)
+        x[...] = kernels.index_put_accumulate(x, key_of(indices, places), values)
+    elif len(indices) == 1 and places[0] == 0 and indices[0].ndim:
+        # A mask as it is: NumPy then need not look for the positions.
+        only = indices[0]
+        if only.dtype is _BYTE:
+            only = only.astype(bool)
+        x[only] = values.astype(x.dtype).reshape(()) if values.size == 1 else values
     else:
-        x[key] = values
+        x[key_of(indices, places)] = values
 
 
 def _put_check(x: Any, values: Any, *rest: Any) -> tuple[Any, bool]:
-    if x.dtype is not values.dtype and x.dtype != values.dtype:
+    if x.dtype is not values.dtype and x.dtype != values.dtype and not _is_masked_fill(
+        values, rest[:-2]
+    ):
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{_dtypes.from_numpy(x.dtype).type_name} for the destination and "
             f"{_dtypes.from_numpy(values.dtype).type_name} for the source."
         )
     return rest[-2], bool(rest[-1])
+
+
+def _is_masked_fill(values: Any, indices: Any) -> bool:
+    return values.size == 1 and len(indices) == 1 and indices[0].dtype in (_BOOL, _BYTE)
 
 
 _ROWS = """

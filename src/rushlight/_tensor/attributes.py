@@ -48,7 +48,12 @@ def contiguous_like_strides(data: Any) -> tuple[int, ...]:
 
 
 def _get_grad(self: Tensor) -> Tensor | None:
-    return self._grad
+    grad = self._grad
+    if grad is not None and ctx.handler is not None:
+        reader = getattr(ctx.handler, "read_grad", None)
+        if reader is not None:
+            reader(self, grad)
+    return grad
 
 
 def _set_grad(self: Tensor, value: Any) -> None:
@@ -73,6 +78,15 @@ def _set_grad(self: Tensor, value: Any) -> None:
             raise RuntimeError(
                 "assigned grad has data of a different size"
             )
+    if ctx.handler is not None:
+        setter = getattr(ctx.handler, "set_grad", None)
+        if setter is not None:
+            setter(self, value)
+    store_grad(self, value)
+
+
+def store_grad(self: Tensor, value: Tensor | None) -> None:
+    """Set ``.grad`` without checks."""
     if value is None:
         self.__dict__.pop("_grad", None)
     else:

@@ -1,4 +1,8 @@
-"""Constructors of tensors: from data, filled, ranges, random."""
+"""Constructors of tensors: from data, filled, identity, coordinate lists.
+
+Ranges are in `ranges.py`, random numbers in `randoms.py`, PyTorch's old constructors
+(``torch.FloatTensor``) in `legacy.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,64 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import LEAF, Tensor, wrap
-from .device import check_device
-from .registry import public
+from .._core import Tensor, wrap
+from ..autograd import inplace
+from . import from_data
+from .device import check_device, device as device_type
+from .options import (
+    LONG_OPTIONS, OPTIONS, allocate, check_out, converted, default_of, empty_in, finish,
+    like_array, numpy_dtype,
+)  # fmt: skip
+from .registry import overloaded, public
+
+_COPY = (
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), rather than {}."
+)
+
+
+def as_dtype(dtype: Any, where: str = "tensor") -> _dtypes.dtype:
+    """A dtype object from what users pass as ``dtype=``."""
+    if isinstance(dtype, _dtypes.dtype):
+        return dtype
+    if dtype is float:
+        return _dtypes.float64
+    if dtype is int:
+        return _dtypes.int64
+    if dtype is bool:
+        return _dtypes.bool
+    if dtype is complex:
+        return _dtypes.complex128
+    raise TypeError(
+        f"{where}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}"
+    )
+
+
+def _check_options(where: str, device: Any, requires_grad: Any) -> None:
+    if type(requires_grad) is not bool:
+        raise TypeError(
+            f"{where}(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
+        )
+    if device is not None and not isinstance(device, str | int | device_type):
+        raise TypeError(
+            f"{where}(): argument 'device' must be torch.device, not {type(device).__name__}"
+        )
+
+
+def _copied(data: Tensor, dtype: Any, where: str) -> Tensor:
+    """A copy of a tensor as a leaf, recorded as the operation that it is."""
+    import warnings
+
+    from .._ops import casting
+
+    warnings.warn(_COPY.format(where), UserWarning, stacklevel=3)
+    before = _core.set_modes(False, _core.thread.inference)
+    try:
+        if dtype is None or dtype.numpy == data._data.dtype:
+            return casting.clone.call(data)  # type: ignore[no-any-return]
+        return casting.to_copy.call(data, dtype.numpy)  # type: ignore[no-any-return]
+    finally:
+        _core.set_modes(*before)
 
 
 def tensor(
@@ -22,106 +81,457 @@ def tensor(
 ) -> Tensor:
     """A tensor with a copy of `data`: numbers, nested sequences, arrays, tensors.
 
+    Args:
+        data: what to copy.
+        dtype: inferred from the data where None; Python floats become the default dtype.
+        device: the CPU.
+        requires_grad: record operations on the result.
+        pin_memory: no pinned memory here.
+
+    Raises:
+        ValueError: nested sequences of different lengths.
+        RuntimeError: something that is no number.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.tensor.html
+
     >>> import rushlight as torch
     >>> torch.tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
             [3, 4]])
     """
-    check_device(device)
-    t = wrap(array_from(data, dtype))
-    if requires_grad:
-        t.requires_grad_()  # type: ignore[attr-defined]
-    return t
-
-
-def array_from(data: Any, dtype: Any) -> Any:
-    """A fresh array of what the user gave; Python floats become the default dtype."""
-    numpy = None if dtype is None else as_dtype(dtype).numpy
+    if dtype is not None:
+        dtype = as_dtype(dtype)
+    if device is not None or requires_grad is not False:
+        _check_options("tensor", device, requires_grad)
     if isinstance(data, Tensor):
-        return data._data.astype(numpy or data._data.dtype, order="C")
+        t = _copied(data, dtype, "torch.tensor(sourceTensor)")
+        return finish(t._data, None, device, pin_memory, requires_grad) if requires_grad else t
+    array = from_data.array_from(data, None if dtype is None else dtype.numpy)
+    return finish(array, None, device, pin_memory, requires_grad)
+
+
+def _new_tensor(
+    self: Tensor,
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor with a copy of `data`, of this tensor's dtype unless another is given."""
+    dtype = _core.dtype_of(self) if dtype is None else as_dtype(dtype, "new_tensor")
+    if device is not None or requires_grad is not False:
+        _check_options("new_tensor", device, requires_grad)
+    if isinstance(data, Tensor):
+        t = _copied(data, dtype, "tensor.new_tensor(sourceTensor)")
+        return finish(t._data, None, device, pin_memory, requires_grad) if requires_grad else t
+    array = from_data.array_from(data, dtype.numpy)
+    return finish(array, None, device, pin_memory, requires_grad)
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+    """`data` as a tensor, over the same memory where that is possible.
+
+    >>> import rushlight as torch
+    >>> import numpy as np
+    >>> a = np.zeros(2)
+    >>> torch.as_tensor(a)[0] = 1.
+    >>> a[0] == 1
+    True
+    """
+    if dtype is not None:
+        dtype = as_dtype(dtype, "as_tensor")
+    if device is not None:
+        _check_options("as_tensor", device, False)
+        check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined,no-any-return]
     if isinstance(data, np.ndarray):
-        _dtypes.from_numpy(numpy or data.dtype)
-        return np.array(data, numpy, order="C")
-    if type(data) is float:
-        return np.array(data, numpy or _dtypes.default.numpy)
-    found = np.array(_plain(data), dtype=None)
-    if found.dtype == object or found.dtype.kind in "US":
-        raise _cannot_infer(data, found)
-    if numpy is None:
-        numpy = found.dtype
-        if found.dtype == np.float64:
-            if not _has_numpy_scalar(data):
-                numpy = _dtypes.default.numpy
-        elif found.dtype == np.complex128 and not _has_numpy_scalar(data):
-            numpy = _dtypes.default.complex.numpy
-    return np.ascontiguousarray(found.astype(numpy)).reshape(found.shape)
+        from_data.check_numpy(data)
+        if dtype is None or dtype.numpy == data.dtype:
+            return from_numpy(data)
+    array = from_data.array_from(data, None if dtype is None else dtype.numpy)
+    return finish(array, None, device)
 
 
-def _plain(data: Any) -> Any:
-    if isinstance(data, list | tuple) and data:
-        return [_plain(d) for d in data] if not isinstance(data[0], int | float) else data
-    return data.tolist() if isinstance(data, Tensor) else data  # type: ignore[attr-defined]
+def asarray(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`obj` as a tensor: a tensor, array, buffer or DLPack object is shared, data is copied.
 
-
-def _has_numpy_scalar(data: Any) -> bool:
-    while isinstance(data, list | tuple) and data:
-        data = data[0]
-    return isinstance(data, np.generic | np.ndarray)
-
-
-def _cannot_infer(data: Any, found: Any) -> Exception:
-    if isinstance(data, str):
-        return TypeError("new(): invalid data type 'str'")
-    return ValueError("expected sequence of equal lengths")
-
-
-def as_dtype(dtype: Any) -> _dtypes.dtype:
-    """A dtype object from what users pass as ``dtype=``."""
-    if isinstance(dtype, _dtypes.dtype):
-        return dtype
-    known: dict[Any, Any] = {float: _dtypes.float64, int: _dtypes.int64, bool: _dtypes.bool,
-                             complex: _dtypes.complex128}  # fmt: skip
-    if dtype in known:
-        return known[dtype]  # type: ignore[no-any-return]
-    raise TypeError(f"dtype must be torch.dtype, not {type(dtype).__name__}")
-
-
-def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(size) == 1 and isinstance(size[0], list | tuple):
-        size = tuple(size[0])
-    return tuple(int(n) for n in size)
-
-
-def _finish(array: Any, requires_grad: bool, device: Any) -> Tensor:
+    Raises:
+        ValueError: ``copy=False`` and a copy would be needed.
+    """
+    if dtype is not None:
+        dtype = as_dtype(dtype, "asarray")
     check_device(device)
-    t = wrap(array)
-    if requires_grad:
-        t._edge = LEAF
-    return t
+    t: Any = None
+    if isinstance(obj, Tensor):
+        t = obj
+    elif isinstance(obj, np.ndarray):
+        t = from_numpy(obj)
+    elif isinstance(obj, np.generic):
+        t = finish(np.array(obj))
+    elif hasattr(obj, "__dlpack__"):
+        from .exchange import from_dlpack
 
-
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros in the given shape."""
-    numpy = _dtypes.default.numpy if dtype is None else as_dtype(dtype).numpy
-    return _finish(np.zeros(_shape(size), numpy), requires_grad, device)
-
-
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Ones in the given shape."""
-    numpy = _dtypes.default.numpy if dtype is None else as_dtype(dtype).numpy
-    return _finish(np.ones(_shape(size), numpy), requires_grad, device)
+        t = from_dlpack(obj)
+    elif isinstance(obj, bytes | bytearray | memoryview):
+        t = frombuffer(obj, dtype=_dtypes.default.dtype if dtype is None else dtype)
+    if t is None:
+        if copy is False:
+            raise ValueError("can't alias arbitrary sequence into a tensor.")
+        array = from_data.array_from(obj, None if dtype is None else dtype.numpy)
+        return finish(array, None, device, None, requires_grad)
+    wrong = dtype is not None and dtype.numpy != t._data.dtype
+    if wrong and copy is False:
+        raise ValueError(
+            f"can't alias tensor with dtype '{_core.dtype_of(t).type_name}' into dtype "
+            f"'{dtype.type_name}'."
+        )
+    if wrong:
+        t = t.to(dtype)
+    elif copy:
+        t = t.clone()
+    if not requires_grad:
+        return t.detach() if t._edge is not None and copy is None else t  # type: ignore[no-any-return]
+    if t is obj and t._edge is None:
+        t.requires_grad_()
+    return t.detach().requires_grad_() if t._edge is None else t  # type: ignore[no-any-return]
 
 
 def from_numpy(array: Any) -> Tensor:
-    """A tensor over the memory of `array`."""
+    """A tensor over the memory of `array`.
+
+    Raises:
+        TypeError: not an array, or of a dtype that tensors do not have.
+        ValueError: negative strides.
+    """
     if not isinstance(array, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
-    _dtypes.from_numpy(array.dtype)
-    return wrap(array[...])
+        kind = type(array)
+        name = kind.__name__ if kind.__module__ == "builtins" else (
+            f"{kind.__module__}.{kind.__name__}"
+        )
+        raise TypeError(f"expected np.ndarray (got {name})")
+    from_data.check_numpy(array)
+    if not array.flags.writeable:
+        import warnings
+
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. This means writing to this tensor will result in undefined behavior. You "
+            "may want to copy the array to protect its data or make it writable before "
+            "converting it to a tensor. This type of warning will be suppressed for the rest of "
+            "this program.",
+            UserWarning,
+            stacklevel=2,
+        )
+    if type(array) is not np.ndarray:
+        array = array.view(np.ndarray)
+    return finish(array[...])
 
 
-for _name, _function in {
-    "tensor": tensor, "zeros": zeros, "ones": ones, "from_numpy": from_numpy,
-}.items():  # fmt: skip
-    public(_name, _function, method=False)
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A one-dimensional tensor over the memory of an object with Python's buffer protocol.
+
+    Raises:
+        ValueError: the buffer does not hold so many elements.
+    """
+    kind = as_dtype(dtype, "frombuffer").numpy
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise ValueError("object does not implement Python buffer protocol.") from None
+    size = view.nbytes
+    if size == 0 or count == 0:
+        raise ValueError(
+            f"both buffer length ({size}) and count ({count}) must not be 0"
+        )
+    if not 0 <= offset < size:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length "
+            f"({size} bytes) minus 1"
+        )
+    if count > 0 and offset + count * kind.itemsize > size:
+        raise ValueError(
+            f"requested buffer length ({count} * {kind.itemsize} bytes) after offset ({offset} "
+            f"bytes) must not be greater than actual buffer length ({size} bytes)"
+        )
+    if count < 0 and (size - offset) % kind.itemsize:
+        raise ValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a "
+            f"multiple of element size ({kind.itemsize})"
+        )
+    if view.readonly:
+        import warnings
+
+        warnings.warn(
+            "The given buffer is not writable, and PyTorch does not support non-writable tensors. "
+            "This means you can write to the underlying (supposedly non-writable) buffer using "
+            "the tensor. You may want to copy the buffer to protect its data or make it writable "
+            "before converting it to a tensor. This type of warning will be suppressed for the "
+            "rest of this program.",
+            UserWarning,
+            stacklevel=2,
+        )
+    array = np.frombuffer(buffer, kind, count, offset)
+    return finish(array, None, None, None, requires_grad)
+
+
+# ---------------------------------------------------------------------------------------------
+# Filled
+
+
+def _filler(name: str, maker: Any) -> None:
+    """``torch.name(*size, out=, dtype=, ...)`` and ``Tensor.new_name``."""
+
+    def make(size: Any, dtype: Any, layout: Any, device: Any, pin: Any, grad: Any) -> Tensor:
+        numpy = _dtypes.default.numpy if dtype is None else dtype.numpy
+        try:
+            array = maker(size, numpy)
+        except (ValueError, MemoryError, OverflowError):
+            array = allocate(maker, size, numpy, name)
+        return finish(array, layout, device, pin, grad)
+
+    def make_out(size: Any, out: Any, dtype: Any, *options: Any) -> Tensor:
+        check_out(out, dtype)
+        return inplace.write_out(_Named(name), wrap(allocate(maker, size, out._data.dtype)), out)
+
+    def make_new(self: Tensor, size: Any, dtype: Any, *options: Any) -> Tensor:
+        return finish(allocate(maker, size, numpy_dtype(dtype, self._data.dtype)), *options)
+
+    if name != "empty":
+        overloaded(
+            name,
+            (f"{name}(SymInt[] size, *, {OPTIONS}) -> Tensor", make),
+            (f"{name}.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)", make_out),
+            method=False,
+        )
+    overloaded(
+        f"new_{name}",
+        (f"new_{name}(Tensor self, SymInt[] size, *, {OPTIONS}) -> Tensor", make_new),
+        function=False,
+    )
+
+
+class _Named:
+    """What `write_out` wants to know of an op: its name."""
+
+    __slots__ = ("public_name",)
+
+    def __init__(self, public_name: str) -> None:
+        self.public_name = public_name
+
+
+def into(name: str, array: Any, out: Tensor) -> Tensor:
+    """Write a fresh array into ``out=`` of the constructor `name`."""
+    token = _core.be_quiet()
+    try:
+        return inplace.write_out(_Named(name), wrap(array.astype(out._data.dtype, copy=False)), out)
+    finally:
+        _core.be_loud(token)
+
+
+def _empty(size: Any, dtype: Any, layout: Any, device: Any, pin: Any, memory_format: Any,
+           grad: Any) -> Tensor:  # fmt: skip
+    numpy = _dtypes.default.numpy if dtype is None else dtype.numpy
+    name = "contiguous_format" if memory_format is None else memory_format.name
+    return finish(empty_in(size, numpy, name), layout, device, pin, grad)
+
+
+def _empty_out(size: Any, memory_format: Any, out: Any, dtype: Any, *options: Any) -> Tensor:
+    check_out(out, dtype)
+    if out._data.shape != size:
+        return into("empty", allocate(np.empty, size, out._data.dtype), out)
+    return out  # type: ignore[no-any-return]
+
+
+def full_array(size: Any, value: Any, numpy: Any) -> Any:
+    """An array full of a Python number, which its dtype must hold."""
+    array = allocate(np.empty, size, numpy)
+    array[...] = converted(value, numpy)
+    return array
+
+
+def _full(size: Any, value: Any, dtype: Any, *options: Any) -> Tensor:
+    numpy = default_of(value) if dtype is None else dtype.numpy
+    return finish(full_array(size, value, numpy), *options)
+
+
+def _full_out(size: Any, value: Any, out: Any, dtype: Any, *options: Any) -> Tensor:
+    check_out(out, dtype)
+    return into("full", full_array(size, value, out._data.dtype), out)
+
+
+def _new_full(self: Tensor, size: Any, value: Any, dtype: Any, *options: Any) -> Tensor:
+    return finish(full_array(size, value, numpy_dtype(dtype, self._data.dtype)), *options)
+
+
+def _like(name: str, value: Any) -> None:
+    """``torch.name_like``: in the order of memory of its argument."""
+
+    def make(x: Any, dtype: Any, layout: Any, device: Any, pin: Any, memory_format: Any,
+             grad: Any) -> Tensor:  # fmt: skip
+        data = x._data
+        array = like_array(data, data.dtype if dtype is None else dtype.numpy, memory_format)
+        if value is not None:
+            array.fill(value)
+        return finish(array, layout, device, pin, grad)
+
+    overloaded(
+        f"{name}_like",
+        (
+            f"{name}_like(Tensor self, *, {OPTIONS}, MemoryFormat? memory_format=None) -> Tensor",
+            make,
+        ),
+        method=False,
+    )
+
+
+def _full_like(x: Any, value: Any, dtype: Any, layout: Any, device: Any, pin: Any,
+               memory_format: Any, grad: Any) -> Tensor:  # fmt: skip
+    numpy = x._data.dtype if dtype is None else dtype.numpy
+    array = like_array(x._data, numpy, memory_format)
+    array[...] = converted(value, numpy)
+    return finish(array, layout, device, pin, grad)
+
+
+def _eye_array(n: int, m: int, numpy: Any) -> Any:
+    for name, size in (("n", n), ("m", m)):
+        if size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
+    return np.eye(n, m, dtype=numpy)
+
+
+def _strided_array(size: Any, stride: Any, numpy: Any) -> Any:
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(size)}) must match dimensionality of strides "
+            f"({len(stride)})"
+        )
+    if 0 in size:
+        return np.empty(size, numpy)
+    reach = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
+    memory = allocate(np.empty, (reach,), numpy)
+    return np.ndarray(size, numpy, memory, 0, tuple(s * numpy.itemsize for s in stride))
+
+
+def _empty_strided(size: Any, stride: Any, dtype: Any, *options: Any) -> Tensor:
+    return finish(_strided_array(size, stride, numpy_dtype(dtype)), *options)
+
+
+def _new_empty_strided(x: Tensor, size: Any, stride: Any, dtype: Any, *options: Any) -> Tensor:
+    return finish(_strided_array(size, stride, numpy_dtype(dtype, x._data.dtype)), *options)
+
+
+def _empty_permuted(size: Any, order: Any, dtype: Any, *options: Any) -> Tensor:
+    if sorted(order) != list(range(len(size))):
+        raise RuntimeError(
+            f"Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(order)}"
+            if len(order) != len(size)
+            else f"Duplicate dim not allowed, physical_layout={list(order)}"
+        )
+    array = allocate(np.empty, tuple(size[i] for i in order), numpy_dtype(dtype))
+    return finish(array.transpose(np.argsort(order)), *options)
+
+
+def _indices(name: str, maker: Any, below: bool) -> None:
+    """``tril_indices`` and ``triu_indices``: coordinates row by row, as a tensor of two rows."""
+
+    def make(row: int, col: int, offset: int, dtype: Any, *options: Any) -> Tensor:
+        for what, size in (("row", row), ("col", col)):
+            if size < 0:
+                raise RuntimeError(f"{what} must be non-negative, got{size}")
+        if not (dtype.numpy.kind == "i" and dtype.numpy.itemsize >= 4):
+            raise NotImplementedError(f'"{name}" not implemented for \'{dtype.type_name}\'')
+        return finish(np.stack(maker(row, offset, col)).astype(dtype.numpy), *options)
+
+    overloaded(
+        name,
+        (f"{name}(int row, int col, int offset=0, *, {LONG_OPTIONS}) -> Tensor", make),
+        method=False,
+    )
+
+
+_filler("zeros", np.zeros)
+_filler("ones", np.ones)
+_filler("empty", np.empty)
+_like("zeros", 0)
+_like("ones", 1)
+_like("empty", None)
+_indices("tril_indices", np.tril_indices, True)
+_indices("triu_indices", np.triu_indices, False)
+_MEMORY = "MemoryFormat? memory_format=None"
+overloaded(
+    "empty",
+    (f"empty.memory_format(SymInt[] size, *, {OPTIONS}, {_MEMORY}) -> Tensor", _empty),
+    (f"empty.out(SymInt[] size, *, {_MEMORY}, Tensor(a!) out) -> Tensor(a!)", _empty_out),
+    method=False,
+)
+overloaded(
+    "full",
+    (f"full(SymInt[] size, Scalar fill_value, *, {OPTIONS}) -> Tensor", _full),
+    ("full.out(SymInt[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)", _full_out),
+    method=False,
+)
+overloaded(
+    "full_like",
+    (f"full_like(Tensor self, Scalar fill_value, *, {OPTIONS}, {_MEMORY}) -> Tensor", _full_like),
+    method=False,
+)
+overloaded(
+    "new_full",
+    (f"new_full(Tensor self, SymInt[] size, Scalar fill_value, *, {OPTIONS}) -> Tensor",
+     _new_full),
+    function=False,
+)  # fmt: skip
+overloaded(
+    "eye",
+    (f"eye(SymInt n, *, {OPTIONS}) -> Tensor",
+     lambda n, dtype, *rest: finish(_eye_array(n, n, numpy_dtype(dtype)), *rest)),
+    (f"eye.m(SymInt n, SymInt m, *, {OPTIONS}) -> Tensor",
+     lambda n, m, dtype, *rest: finish(_eye_array(n, m, numpy_dtype(dtype)), *rest)),
+    ("eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)",
+     lambda n, out, *_: into("eye", _eye_array(n, n, out._data.dtype), out)),
+    ("eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)",
+     lambda n, m, out, *_: into("eye", _eye_array(n, m, out._data.dtype), out)),
+    method=False,
+)  # fmt: skip
+overloaded(
+    "scalar_tensor",
+    (f"scalar_tensor(Scalar s, *, {OPTIONS}) -> Tensor",
+     lambda s, dtype, *rest: finish(converted(s, numpy_dtype(dtype)), *rest)),
+    method=False,
+)  # fmt: skip
+overloaded(
+    "empty_strided",
+    (f"empty_strided(SymInt[] size, SymInt[] stride, *, {OPTIONS}) -> Tensor", _empty_strided),
+    method=False,
+)
+overloaded(
+    "new_empty_strided",
+    (f"new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, {OPTIONS}) -> Tensor",
+     _new_empty_strided),
+    function=False,
+)  # fmt: skip
+overloaded(
+    "empty_permuted",
+    (f"empty_permuted(SymInt[] size, int[] physical_layout, *, {OPTIONS}) -> Tensor",
+     _empty_permuted),
+    method=False,
+)  # fmt: skip
+for _function in (tensor, as_tensor, asarray, from_numpy, frombuffer):
+    _function.__module__ = "torch"
+    public(_function.__name__, _function, method=False)
+_new_tensor.__name__ = _new_tensor.__qualname__ = "new_tensor"
+public("new_tensor", _new_tensor, torch=False)
 _core.Tensor.__module__ = "torch"

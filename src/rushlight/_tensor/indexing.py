@@ -15,6 +15,7 @@ import numpy as np
 from .. import _core
 from .._core import LEAF, Tensor, ctx, wrap
 from .._define.promote import link, plain
+from .._dtypes import FLOAT32, FLOAT64
 from .._ops import index as rows
 from .._ops import movement
 from .._ops.casting import alias
@@ -161,9 +162,7 @@ def _items(key: Any) -> tuple[Any, ...]:
     """The parts of a key that is not a tuple: itself, or those of a list meant as a tuple."""
     if isinstance(key, tuple):
         return tuple(key)
-    if isinstance(key, Tensor) or not _is_sequence(key):
-        return (key,)
-    if len(key) >= 32:
+    if isinstance(key, Tensor | np.ndarray) or not _is_sequence(key) or len(key) >= 32:
         return (key,)
     for part in key:
         if part is None or part is Ellipsis or isinstance(part, Tensor | slice) or (
@@ -327,6 +326,11 @@ def _from_sequence(part: Any) -> Any:
 def setitem(self: Any, key: Any, value: Any) -> None:
     """``self[key] = value``: the value is cast and broadcast."""
     kind = type(key)
+    if ctx.handler is None and (
+        kind is int or kind is slice or (kind is tuple and _BASIC.issuperset(map(type, key)))
+    ):
+        if _assign_directly(self, key, value):
+            return
     if kind is int:
         view = getitem(self, key)
     elif kind is slice:
@@ -349,6 +353,38 @@ def setitem(self: Any, key: Any, value: Any) -> None:
             fill_(view, value)
         return
     fill_(view, _number(self, value))
+
+
+def _assign_directly(self: Any, key: Any, value: Any) -> bool:
+    """Let NumPy assign, where nothing is recorded and it means the same; whether it was done."""
+    data = self._data
+    kind = type(value)
+    dtype = data.dtype
+    if kind is float or kind is int:
+        if not (dtype is FLOAT32 or dtype is FLOAT64) or not -9e18 < value < 9e18:
+            return False
+        if _core.thread.grad and (self._edge is not None or inplace._base_edge(self) is not None):
+            return False
+    elif kind is Tensor:
+        cell = value._cell
+        if value._data.dtype is not dtype or (cell is not None and cell is self._cell):
+            return False
+        if _core.thread.grad and not inplace._untracked(self, (value,)):
+            return False
+        value = value._data
+    else:
+        return False
+    if 0 in data.strides or self._cell is _core.INFERENCE_CELL:
+        return False
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice and part.step is not None and part.step <= 0:
+            return False
+    try:
+        data[key] = value
+    except (IndexError, ValueError, TypeError):
+        return False
+    _core.bump(self)
+    return True
 
 
 def _copy_into(view: Any, value: Any) -> None:
@@ -399,10 +435,13 @@ def index_put_places_(
 ) -> Any:
     """Write `values` into `x` at index tensors, each with the dim of `x` it belongs to."""
     row = rows.rows(len(tensors)).put
-    inplace.check_writable(x)
+    if 0 in x._data.strides and x._edge is None and inplace._overlaps(x._data):
+        _warn_about_expanded()
+    else:
+        inplace.check_writable(x)
     if ctx.handler is None and inplace._untracked(x, (values,)):
-        rows._put_check(x._data, values._data, places, accumulate)
         arrays = tuple(t._data for t in tensors)
+        rows._put_check(x._data, values._data, *arrays, places, accumulate)
         try:
             rows.put_into(x._data, values._data, arrays, places, accumulate)
         except (IndexError, ValueError) as error:
@@ -412,6 +451,22 @@ def index_put_places_(
         return x
     result = row.call(inplace.shadow_of(x, False), values, *tensors, places, accumulate)
     return inplace.write(x, result)
+
+
+def _warn_about_expanded() -> None:
+    import warnings
+
+    warnings.warn(
+        "Use of index_put_ on expanded tensors is deprecated. Please clone() the tensor before "
+        "performing this operation. This also applies to advanced indexing e.g. tensor[indices] = "
+        "tensor",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
+def delitem(self: Any, key: Any) -> None:
+    raise TypeError("Tensor does not support deleting items")
 
 
 # ---- iteration and membership -------------------------------------------------------------------
@@ -437,6 +492,6 @@ def attach() -> None:
     """Hang indexing on Tensor."""
     for name, function in {
         "__getitem__": getitem, "__setitem__": setitem, "__iter__": iterate,
-        "__contains__": contains,
+        "__contains__": contains, "__delitem__": delitem,
     }.items():  # fmt: skip
         setattr(Tensor, name, function)

@@ -172,6 +172,11 @@ def _view_error(x: Tensor, info: Any) -> RuntimeError:
 
 def shadow_of(x: Tensor, copied: bool) -> Tensor:
     """`x` as an input of its own in-place op: same edge, its value kept from the write."""
+    if copied and ctx.handler is not None:
+        kept: Tensor = _core.OPS["clone"].call(_core.wrap(x._data))
+        t = _core.wrap(kept._data, edge_of(x))
+        t._cell = [0]
+        return t
     t = _core.wrap(x._data.copy(order="K") if copied else x._data, edge_of(x))
     t._cell = [0] if copied else x._cell
     return t

@@ -28,41 +28,55 @@ def stale_error(node: Node, number: int) -> RuntimeError:
     """The error for the save `number` of `node`: freed, or changed since it was saved."""
     cell = getattr(node, f"c{number}", FREED_CELL)
     if cell is FREED_CELL:
-        freed = RuntimeError(SECOND_TIME)
-        with_cure(
-            freed,
-            "call backward(retain_graph=True) the first time, or compute the loss again; if only a "
-            "value is carried from step to step, detach() it.",
-        )
-        return freed
+        return freed_error()
     array = getattr(node, f"s{number}")
     name, source = next((n, i) for j, n, i in node.saves if j == number)
-    which = ""
     owner: Any = None
+    output = 0
     if source is None:
-        owner, output = node, 0
+        owner = node
     else:
         positions = [
             i for i, n in enumerate(node.op.inputs) if node.op.edge_for(n)  # type: ignore[attr-defined]
         ]
         edge = node.edges[positions.index(source)] if source in positions else None
         owner, output = visible(edge)
-        if not hasattr(owner, "edges"):
-            owner = None
+    version = getattr(node, f"v{number}")
+    return modified_error(node, array, owner, output, cell[0], version, name)
+
+
+def freed_error() -> RuntimeError:
+    """The error for saved values that the first backward let go."""
+    freed = RuntimeError(SECOND_TIME)
+    with_cure(
+        freed,
+        "call backward(retain_graph=True) the first time, or compute the loss again; if only a "
+        "value is carried from step to step, detach() it.",
+    )
+    return freed
+
+
+def modified_error(
+    node: Node, array: Any, owner: Any, output: int, found: int, expected: int, name: str = ""
+) -> RuntimeError:
+    """The error for a saved value that was changed since; `owner` is the node that made it."""
+    # PyTorch counts a leaf as output 0 of the node that accumulates its gradient.
+    which = ""
     if owner is not None:
-        which = f", which is output {output} of {type(owner).__name__},"
+        made_by = type(owner).__name__ if hasattr(owner, "edges") else "AccumulateGrad"
+        which = f", which is output {output} of {made_by},"
     kind = f"torch.{from_numpy(array.dtype).type_name}Tensor {list(array.shape)}"
     error = RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [{kind}]{which} is at version {cell[0]}; expected version "
-        f"{getattr(node, f'v{number}')} instead. Hint: enable anomaly detection to find the "
-        "operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True)."
+        f"operation: [{kind}]{which} is at version {found}; expected version {expected} instead. "
+        "Hint: enable anomaly detection to find the operation that failed to compute its gradient, "
+        "with torch.autograd.set_detect_anomaly(True)."
     )
+    saved = f" its {name!r}" if name else " a tensor"
     with_cure(
         error,
-        f"{type(node).__name__} saved its {name!r} for backward and an in-place operation changed "
-        "it afterwards; use the out-of-place form (y = y + 1 instead of y += 1) or clone() first.",
+        f"{type(node).__name__} saved{saved} for backward and an in-place operation changed it "
+        "afterwards; use the out-of-place form (y = y + 1 instead of y += 1) or clone() first.",
     )
     return error
 

@@ -26,7 +26,12 @@ class Sample:
     """
 
     def __init__(self, *arguments, kink=False, once=False, strided=True):
-        self.arguments = arguments
+        # Arithmetic on 0-d arrays gives NumPy scalars.
+        self.arguments = tuple(
+            np.asarray(a) if isinstance(a, np.generic)
+            else [np.asarray(x) for x in a] if isinstance(a, list) else a
+            for a in arguments
+        )  # fmt: skip
         self.kink = kink
         self.once = once
         self.strided = strided

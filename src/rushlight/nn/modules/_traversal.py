@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from .module import Module
 
+#: ``torch.nn.Module``, put here by the module that defines it.
+module_class: Any = None
+
 
 def named_members(
     self: Module,
@@ -130,7 +133,7 @@ def get_submodule(self: Module, target: str) -> Module:
         if not hasattr(found, name):
             raise AttributeError(f"{found._get_name()} has no attribute `{name}`")
         found = getattr(found, name)
-        if not isinstance(found, type(self)._module_class()):
+        if not isinstance(found, module_class):
             raise AttributeError(f"`{name}` is not an nn.Module")
     return found
 
@@ -148,12 +151,12 @@ def set_submodule(self: Module, target: str, module: Module, strict: bool = Fals
     if target == "":
         raise ValueError("Cannot set the submodule without a target name!")
     path, _, name = target.rpartition(".")
-    if not isinstance(module, type(self)._module_class()):
+    if not isinstance(module, module_class):
         raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
     parent = self if not path else self.get_submodule(path)
     if strict and not hasattr(parent, name):
         raise AttributeError(f"{parent._get_name()} has no attribute `{name}`")
-    if hasattr(parent, name) and not isinstance(getattr(parent, name), type(self)._module_class()):
+    if hasattr(parent, name) and not isinstance(getattr(parent, name), module_class):
         raise AttributeError(f"`{name}` is not an nn.Module")
     setattr(parent, name, module)
 

@@ -1,0 +1,540 @@
+"""Runs an update rule over the parameters of an optimizer.
+
+Three ways, from the same text (see `_rules.py`):
+
+* eager: the planned NumPy calls (`_plan.py`). Small parameters share flat buffers, so that a call
+  costs its overhead once for many of them; large ones are walked in blocks whose operands and
+  temporaries stay in the cache.
+* ``differentiable=True``: over Tensors, recorded.
+* capture: the rule is handed to the recorder; see :class:`FormulaOptimizer`.
+"""
+
+from __future__ import annotations
+
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .._core import TEN, Tensor, be_loud, be_quiet, ctx, wrap
+from .._dtypes import FLOAT32, FLOAT64, LOW_PRECISION
+from ..autograd import inplace
+from ._plan import Plan, aligned, plan
+from .optimizer import Optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ._rules import Rule
+
+BLOCK = 8192
+"""Elements of a large parameter that are updated together."""
+SMALL = 8192
+"""Parameters of at most this size share flat buffers ..."""
+PACK = 16384
+"""... of about this size."""
+
+
+class FormulaOptimizer(Optimizer):
+    """An optimizer whose step is one :class:`Rule`, run eagerly, recorded or captured.
+
+    Subclasses give the rule and three small functions: ``_start`` (the state of a parameter that
+    has none), ``_numbers`` (the rule's scalars, from a group), ``_choices`` (its attributes).
+
+    **Capture.** If ``ctx.handler`` has a method ``optimizer_step``, then `step` calls, for every
+    parameter that has a gradient, in order::
+
+        handler.optimizer_step(optimizer, group, rule, param, state, scalars, attributes)
+
+    * ``state``: dict from name to Tensor, in the order of the rule's arguments: its array states
+      in use, then its counts (0-d tensors). A state that is missing is None to the rule.
+    * ``scalars``: dict from name to a function of no arguments that reads the number, a Python
+      float, from the group: to be called again at every replay.
+    * ``attributes``: dict from name to value, what the rule branches on. A replay is right while
+      ``optimizer._choices(group, False, counts)`` (counts: floats before the step) still gives
+      these values.
+
+    The handler carries out the update as well as recording it: it calls
+    ``rule(k, p, g, *states, **scalars, **attributes)`` with ``p``, ``g = param.grad``, states and
+    None for missing ones, counts and scalars as float64 scalars, writes the results into the
+    memory of ``param`` and of the state tensors and bumps the version of ``param``. State has
+    been made and hooks, closures and `maximize` are dealt with. `zero_grad` calls
+    ``handler.zero_grad(optimizer, set_to_none)``, if there is one, before it does its work.
+    """
+
+    _rule: Rule
+    #: Name in "... does not support sparse gradients".
+    _sparse_error: str | None = None
+
+    def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of `p` before its first update."""
+        raise NotImplementedError
+
+    def _numbers(self, group: dict[str, Any]) -> tuple[Any, ...]:
+        """The scalars of the rule, in its order; floats, or Tensors given by the user."""
+        raise NotImplementedError
+
+    def _choices(self, group: dict[str, Any], first: bool, counts: Sequence[float]) -> Any:
+        """The attributes of the rule, in its order.
+
+        Args:
+            first: whether this is the update that the state was made for.
+            counts: the values of the counts before the update.
+        """
+        raise NotImplementedError
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient, in place.
+
+        Args:
+            closure: evaluates the model again and returns the loss; called first, with gradients
+                recorded.
+
+        Returns:
+            What the closure returned, else None.
+
+        Source: https://pytorch.org/docs/stable/generated/torch.optim.Optimizer.step.html
+        """
+        loss = None if closure is None else call_closure(closure)
+        handler = ctx.handler
+        if handler is not None and hasattr(handler, "optimizer_step"):
+            for group in self.param_groups:
+                self._offer(handler, group)
+            return loss
+        runners = self.__dict__.get("_runners")
+        if runners is None or len(runners) != len(self.param_groups):
+            runners = self.__dict__["_runners"] = [_Runner(self) for _ in self.param_groups]
+        token = be_quiet()
+        try:
+            for group, runner in zip(self.param_groups, runners, strict=True):
+                if group["differentiable"]:
+                    self._differentiable_step(group)
+                else:
+                    runner.step(group)
+        finally:
+            be_loud(token)
+        return loss
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__.pop("_runners", None)
+        for group in self.param_groups:
+            for name, value in self.defaults.items():
+                group.setdefault(name, value)
+
+    def _has_state(self, p: Tensor, group: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The state of `p`, made if there is none; whether it was made."""
+        state = self.state[p]
+        missing = {n: v for n, v in self._start(p, group).items() if state.get(n) is None} \
+            if not _complete(state, self._names(group)) else None  # fmt: skip
+        if missing:
+            state.update(missing)
+        for name in self._rule.counts:
+            value = state.get(name)
+            if not isinstance(value, Tensor):
+                state[name] = count(0.0 if value is None else float(value))
+        return state, missing is not None
+
+    def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """The array states that this group's options call for."""
+        return self._rule.states
+
+    def _offer(self, handler: Any, group: dict[str, Any]) -> None:
+        rule = self._rule
+        numbers = self._numbers
+
+        def reader(i: int) -> Callable[[], float]:
+            return lambda: as_float(numbers(group)[i])
+
+        scalars = {name: reader(i) for i, name in enumerate(rule.scalars)}
+        for p in group["params"]:
+            if p._grad is None:
+                continue
+            found, first = self._has_state(p, group)
+            names = self._names(group)
+            state = {n: found[n] for n in rule.states + rule.counts if n in rule.counts or n in names}
+            counts = [float(found[n]._data) for n in rule.counts]
+            choices = self._choices(group, first, counts)
+            attributes = dict(zip(rule.attributes, choices, strict=True))
+            handler.optimizer_step(self, group, rule, p, state, scalars, attributes)
+
+    def _differentiable_step(self, group: dict[str, Any]) -> None:
+        rule = self._rule
+        scalars = dict(zip(rule.scalars, self._numbers(group), strict=True))
+        names = self._names(group)
+        before = _core.set_modes(True, False)
+        try:
+            for p in group["params"]:
+                if p._grad is None:
+                    continue
+                inplace.check_writable(p)
+                state, first = self._has_state(p, group)
+                counts = [float(state[n]._data) for n in rule.counts]
+                choices = self._choices(group, first, counts)
+                results = rule(
+                    TEN, p, p._grad, *(state[n] if n in names else None for n in rule.states),
+                    *counts, **scalars, **dict(zip(rule.attributes, choices, strict=True)),
+                )  # fmt: skip
+                for name, value in zip(rule.states, results[1:], strict=False):
+                    if name in names and value is not state[name]:
+                        inplace.write(state[name], value)
+                for name, value in zip(rule.counts, results[1 + len(rule.states) :], strict=True):
+                    state[name]._data.fill(as_float(value))
+                inplace.write(p, results[0])
+        finally:
+            _core.set_modes(*before)
+
+
+def _complete(state: dict[str, Any], names: tuple[str, ...]) -> bool:
+    return all(state.get(name) is not None for name in names) and (bool(state) or not names)
+
+
+def call_closure(closure: Callable[[], Any]) -> Any:
+    """What the closure returns, with gradients recorded."""
+    before = _core.set_modes(True, _core.thread.inference)
+    try:
+        return closure()
+    finally:
+        _core.set_modes(*before)
+
+
+def count(value: float) -> Tensor:
+    """The tensor that keeps a number of the state, such as how many steps were made."""
+    return wrap(np.array(value, FLOAT32))
+
+
+def zeros_like(p: Tensor) -> Tensor:
+    """Zeros of the dtype and in the memory layout of `p`."""
+    data = p._data
+    if data.flags.c_contiguous:
+        return wrap(aligned(data.size, data.dtype).reshape(data.shape))
+    return wrap(np.zeros_like(data, subok=False))
+
+
+def full_like(p: Tensor, value: float) -> Tensor:
+    """`value` everywhere, in the layout of `p`."""
+    t = zeros_like(p)
+    t._data[...] = value
+    return t
+
+
+def as_float(x: Any) -> float:
+    """A hyperparameter as a Python float; a Tensor of one element is read."""
+    return float(x._data.item()) if isinstance(x, Tensor) else float(x)
+
+
+# ---------------------------------------------------------------------------------------------
+# Eager
+
+
+def _flat(data: Any) -> Any:
+    """`data` as one dimension in the order of its memory, or None where it has gaps."""
+    if not data.flags.c_contiguous:
+        order = sorted(range(data.ndim), key=lambda axis: -data.strides[axis])
+        data = data.transpose(order)
+        if not data.flags.c_contiguous:
+            return None
+    flat = data.reshape(-1)
+    return flat.view(flat.real.dtype) if flat.dtype.kind == "c" else flat
+
+
+class _Entry:
+    """A parameter as the runner knows it, valid while nobody replaces its memory or state.
+
+    Attributes:
+        data: the parameter's array; `strides` and `contiguous` its layout.
+        state: its dict in ``optimizer.state``; `values` and `arrays` what that held.
+        names: the array states in use; `flats` their flat arrays, in the rule's order.
+        flat: the parameter's memory in one dimension, or None: then it is updated in copies.
+        counts: 0-d arrays of the counts.
+        blocks: (first, last, flat parts of the parameter and of its states).
+        pack: the shared buffers it lives in, or None.
+    """
+
+    __slots__ = (
+        "arrays", "blocks", "contiguous", "counts", "data", "first", "flat", "flats", "names",
+        "pack", "parameter", "state", "strides", "values", "work",
+    )  # fmt: skip
+
+    def __init__(self, optimizer: FormulaOptimizer, p: Tensor, group: dict[str, Any]) -> None:
+        rule = optimizer._rule
+        data = p._data
+        self.parameter = p
+        self.data = data
+        self.strides = data.strides
+        self.contiguous = data.flags.c_contiguous
+        self.state, self.first = optimizer._has_state(p, group)
+        chosen = optimizer._names(group)
+        self.names = tuple(n for n in rule.states if n in chosen)
+        self.counts = [self.state[n]._data for n in rule.counts]
+        self.pack: _Pack | None = None
+        self.work = FLOAT32 if data.dtype in LOW_PRECISION else data.real.dtype
+        self.look()
+
+    def look(self) -> None:
+        """Note where parameter and state lie."""
+        data = self.data
+        self.values = tuple(self.state.values())
+        self.arrays = [t._data for t in self.values]
+        self.flat = _flat(data)
+        self.flats = []
+        if data.dtype in LOW_PRECISION:
+            self.flat = None
+        for name in self.names:
+            array = self.state[name]._data
+            fits = array.dtype == data.dtype and array.strides == data.strides
+            flat = _flat(array) if fits and self.flat is not None else None
+            if flat is None:
+                self.flat = None
+            self.flats.append(flat)
+        self.blocks = []
+        if self.flat is not None:
+            for first in range(0, self.flat.size, BLOCK):
+                last = first + BLOCK
+                parts = (self.flat[first:last], *(f[first:last] for f in self.flats))
+                self.blocks.append((first, last, parts))
+
+    def holds(self, state: Any) -> bool:
+        """Whether everything still lies where it lay."""
+        if state is not self.state or len(state) != len(self.values):
+            return False
+        if not all(map(is_, state.values(), self.values)):
+            return False
+        for t, array in zip(self.values, self.arrays, strict=True):
+            if t._data is not array:
+                return False
+        return True
+
+
+class _Pack:
+    """Small parameters whose state lies in shared flat buffers.
+
+    Attributes:
+        entries: the parameters; `datas` their arrays.
+        p, g: buffers into which parameters and gradients are gathered; `windows` the parts of `p`
+            in the shapes of the parameters.
+        states: the buffers that the state tensors look into.
+    """
+
+    __slots__ = ("datas", "entries", "g", "p", "size", "states", "windows")
+
+    def __init__(self, entries: list[_Entry]) -> None:
+        self.entries = entries
+        self.datas = [e.data for e in entries]
+        dtype = entries[0].work
+        self.size = sum(e.data.size for e in entries)
+        self.p = aligned(self.size, dtype)
+        self.g = aligned(self.size, dtype)
+        self.states = [aligned(self.size, dtype) for _ in entries[0].names]
+        self.windows = []
+        start = 0
+        for e in entries:
+            stop = start + e.data.size
+            shape = e.data.shape
+            self.windows.append(self.p[start:stop].reshape(shape))
+            for name, buffer in zip(e.names, self.states, strict=True):
+                tensor = e.state[name]
+                window = buffer[start:stop].reshape(shape)
+                window[...] = tensor._data
+                tensor._data = window
+            e.pack = self
+            e.look()
+            start = stop
+
+    def run(self, planned: Plan, gradients: list[Any]) -> None:
+        np.concatenate(self.datas, axis=None, out=self.p)
+        np.concatenate(gradients, axis=None, out=self.g)
+        planned.body(self.p, self.g, *self.states, *planned.scratch(self.size))
+        for data, window in zip(self.datas, self.windows, strict=True):
+            data[...] = window
+
+
+class _Runner:
+    """The eager step of one parameter group."""
+
+    __slots__ = ("cohort", "entries", "optimizer", "plans")
+
+    def __init__(self, optimizer: FormulaOptimizer) -> None:
+        self.optimizer = optimizer
+        self.entries: dict[Tensor, _Entry] = {}
+        self.plans: dict[Any, Plan] = {}
+        self.cohort: _Cohort | None = None
+
+    def step(self, group: dict[str, Any]) -> None:
+        optimizer = self.optimizer
+        state = optimizer.state
+        find = self.entries.get
+        active: list[_Entry] = []
+        gradients: list[Any] = []
+        fresh = False
+        for p in group["params"]:
+            grad = p._grad
+            if grad is None:
+                continue
+            e = find(p)
+            if e is None or e.data is not p._data or not e.holds(state.get(p)):
+                e = self.enter(p, group)
+                fresh = True
+            g = grad._data
+            if g.dtype is not e.data.dtype or (
+                g.strides != e.strides and not (e.contiguous and g.flags.c_contiguous)
+            ):
+                g = _fitted(optimizer, g, e)
+            active.append(e)
+            gradients.append(g)
+        if not active:
+            return
+        numbers = [
+            x if type(x) is float else as_float(x) for x in optimizer._numbers(group)
+        ]
+        cohort = self.cohort
+        if (
+            not fresh
+            and cohort is not None
+            and cohort.entries == active
+            and cohort.still(optimizer, group)
+        ):
+            cohort.run(gradients, numbers)
+        else:
+            self.sort_out(group, active, gradients, numbers)
+        for e in active:
+            p = e.parameter
+            cell = p._cell
+            if cell is None:
+                p._cell = [1]
+            else:
+                _core.bump(p)
+
+    def enter(self, p: Tensor, group: dict[str, Any]) -> _Entry:
+        e = self.entries[p] = _Entry(self.optimizer, p, group)
+        self.cohort = None
+        return e
+
+    def sort_out(
+        self,
+        group: dict[str, Any],
+        active: list[_Entry],
+        gradients: list[Any],
+        numbers: list[float],
+    ) -> None:
+        """Update parameters that are not all at the same point: each kind of them together."""
+        kinds: dict[Any, list[int]] = {}
+        for i, e in enumerate(active):
+            counts = tuple(a.item() for a in e.counts)
+            choices = self.optimizer._choices(group, e.first, counts)
+            kinds.setdefault((choices, e.names, e.work, counts), []).append(i)
+            e.first = False
+        for (choices, names, work, counts), members in kinds.items():
+            planned = self.plans.get((choices, names, work))
+            if planned is None:
+                planned = plan(self.optimizer._rule, choices, names, work)
+                self.plans[choices, names, work] = planned
+            entries = [active[i] for i in members]
+            _pack(entries)
+            cohort = _Cohort(entries, planned, choices, counts)
+            cohort.run([gradients[i] for i in members], numbers)
+            self.cohort = cohort if len(kinds) == 1 else None
+
+
+def _pack(entries: list[_Entry]) -> None:
+    """Give small parameters that are not in shared buffers shared buffers."""
+    waiting: list[_Entry] = []
+    size = 0
+    for e in entries:
+        if e.pack is None and e.contiguous and e.flat is not None and 0 < e.flat.size <= SMALL:
+            if e.data.dtype.kind == "c":
+                continue
+            if size + e.flat.size > PACK and len(waiting) > 1:
+                _Pack(waiting)
+                waiting, size = [], 0
+            waiting.append(e)
+            size += e.flat.size
+    if len(waiting) > 1:
+        _Pack(waiting)
+
+
+def _fitted(optimizer: FormulaOptimizer, g: Any, e: _Entry) -> Any:
+    if type(g) is not np.ndarray:
+        raise RuntimeError(
+            optimizer._sparse_error
+            or f"{type(optimizer).__name__} does not support sparse gradients"
+        )
+    fitted = np.empty_like(e.data, subok=False)
+    fitted[...] = g
+    return fitted
+
+
+class _Cohort:
+    """Parameters that take the same step: same plan, same counts.
+
+    Attributes:
+        packs: (pack, positions of its members' gradients) where all members take part.
+        singles: (entry, position) of the others.
+    """
+
+    __slots__ = ("choices", "counts", "entries", "packs", "plan", "singles")
+
+    def __init__(self, entries: list[_Entry], planned: Plan, choices: Any, counts: Any) -> None:
+        self.entries = entries
+        self.plan = planned
+        self.choices = choices
+        self.counts = counts
+        position = {e: i for i, e in enumerate(entries)}
+        packs = {id(e.pack): e.pack for e in entries if e.pack is not None}
+        self.packs = [
+            (pack, [position[e] for e in pack.entries])
+            for pack in packs.values()
+            if all(e in position and e.pack is pack for e in pack.entries)
+        ]
+        together = {e for pack, _ in self.packs for e in pack.entries}
+        self.singles = [(e, i) for e, i in position.items() if e not in together]
+
+    def still(self, optimizer: FormulaOptimizer, group: dict[str, Any]) -> bool:
+        """Whether its members are still all at the same point."""
+        counts = self.counts
+        for e in self.entries:
+            for array, value in zip(e.counts, counts, strict=True):
+                if array.item() != value:
+                    return False
+        return bool(optimizer._choices(group, False, counts) == self.choices)
+
+    def run(self, gradients: list[Any], numbers: list[float]) -> None:
+        planned = self.plan
+        counts = planned.scalars(*self.counts, *numbers)
+        for pack, positions in self.packs:
+            pack.run(planned, [gradients[i] for i in positions])
+        for e, i in self.singles:
+            if e.flat is None:
+                _run_in_copies(planned, e, gradients[i])
+                continue
+            g = _flat(gradients[i])
+            body, scratch = planned.body, planned.scratch
+            for first, last, (p, *states) in e.blocks:
+                body(p, g[first:last], *states, *scratch(p.size))
+        if counts:
+            for e in self.entries:
+                for array, value in zip(e.counts, counts, strict=True):
+                    array.fill(value)
+            self.counts = tuple(a.item() for a in self.entries[0].counts)
+
+
+def _run_in_copies(planned: Plan, e: _Entry, g: Any) -> None:
+    """Update a parameter that lies scattered or in few bits: in flat copies, rounded once."""
+    arrays = [e.data, g, *(e.state[n]._data for n in e.names)]
+    copies = []
+    for array in arrays:
+        wide = array if array.dtype.kind == "c" else array.astype(planned.dtype)
+        copies.append(_flat(np.array(wide, order="C")))
+    planned.body(*copies, *planned.scratch(copies[0].size))
+    for i, (array, copied) in enumerate(zip(arrays, copies, strict=True)):
+        if i != 1:
+            if array.dtype.kind == "c":
+                copied = copied.view(array.dtype)
+            array[...] = copied.reshape(array.shape)
+
+
+__all__ = ["FLOAT64", "FormulaOptimizer", "as_float", "count", "full_like", "zeros_like"]
