@@ -55,7 +55,8 @@ class Context:
         handler: None, or a callable ``(op, args, kwargs) -> result or NotImplemented`` that sees
             every op of every thread (capture, profiler, vmap, the doctor). It compares thread ids.
         modes: how many threads have gradients switched off; 0 is the fast case.
-        hooks: how many hooks and retained gradients exist; 0 lets backward take its fast loop.
+        hooks: the ids of live containers of hooks, retained gradients and packed saves; while it
+            is empty, backward takes its fast loop.
         structure: the structural epoch: bumped when something changes that a captured step may
             have relied upon (train flags, hooks, requires_grad, `.data =`, parameter groups...).
         modified: whether anomaly mode wants creation sites (None or a callable taking a node).
@@ -66,7 +67,7 @@ class Context:
     def __init__(self) -> None:
         self.handler: Callable[..., Any] | None = None
         self.modes = 0
-        self.hooks = 0
+        self.hooks: set[int] = set()
         self.structure = 0
         self.anomaly: Any = None
 
@@ -75,10 +76,11 @@ ctx = Context()
 
 
 class ThreadState(threading.local):
-    """Grad mode and inference mode of one thread."""
+    """Grad mode and inference mode of one thread, and its running backward pass."""
 
     grad = True
     inference = False
+    walk: Any = None
 
 
 thread = ThreadState()
@@ -334,7 +336,12 @@ def visible(edge: Any) -> tuple[Any, int]:
 
 
 def stale(node: Node, number: int) -> None:
-    """Raise the error for a save that was released or changed since."""
+    """Load a save that a hook packed; else it was released or changed since: the error."""
+    if "_packed" in node.__dict__:
+        from .autograd.observer import unpack
+
+        if unpack(node, number):
+            return
     from .autograd.messages import stale_error
 
     raise stale_error(node, number)

@@ -170,6 +170,7 @@ class Row(Op):
         self._collect_saves()
         self._node: Any = None
         self.places: list[tuple[Any, str]] = [(TEN, name)]
+        self.operator_places: list[tuple[Any, str]] = []
         self.call = _stub(self)
         OPS[name] = self
         setattr(RAW, name, self.forward)
@@ -244,6 +245,20 @@ class Row(Op):
         return self.call
 
     rendered = False
+
+    def place_operator(self, owner: Any, name: str) -> None:
+        """Put the operator form of the wrapper at ``owner.name``, rendered once it is used."""
+        self.operator_places.append((owner, name))
+
+        def first_call(*operands: Any) -> Any:
+            self.render()
+            method = render.wrapper(render.Template(self), self._node, operator=True)
+            for place, place_name in self.operator_places:
+                setattr(place, place_name, method)
+            return method(*operands)
+
+        first_call.__name__ = first_call.__qualname__ = name
+        setattr(owner, name, first_call)
 
     def place(self, owner: Any, name: str) -> None:
         """Put the wrapper at ``owner.name``, now as a stub, rendered once it is used."""

@@ -64,16 +64,35 @@ def slow(op: Any, error: Exception | None, args: tuple[Any, ...], kwargs: dict[s
     out = kwargs.pop("out", None)
     values = _bind(op, args, kwargs)
     given, target, compute, changed = _bring_together(op, values)
-    complete = not kwargs and len(args) == len(op.order) and all(a is not MISSING for a in args)
+    complete = (
+        len(args) == op.positional
+        and all(a is not MISSING for a in args)
+        and all(n in op.public_names[op.positional :] for n in kwargs)
+    )
     ordinary = complete and not changed
     if ordinary and out is None:
         if error is None:
+            if op.check is not None:  # it knows why integers are refused
+                op.check(*(v._data if isinstance(v, Tensor) else v for v in values))
             raise RuntimeError(f"{op.name}: this call has no ordinary form")
         raise explain(op, error, values) from None
     result = invoke(op, [given.get(n, v) for n, v in zip(op.order, values, strict=True)])
     if compute is not target and op.output_dtype == "same":
         result = _round(result, target)
     return result if out is None else _into(op, result, out)
+
+
+def slow_operator(op: Any, error: Exception | None, operands: tuple[Any, ...]) -> Any:
+    """`slow` for ``x + y``: other types get their turn to answer."""
+    if not all(isinstance(x, Tensor) or _is_scalar(x) for x in operands):
+        return NotImplemented
+    return slow(op, error, operands, {})
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, bool | int | float | complex) or (
+        hasattr(value, "dtype") and getattr(value, "shape", None) == ()
+    )
 
 
 def invoke(op: Any, values: list[Any]) -> Any:
@@ -245,4 +264,4 @@ def broadcast_error(*shapes: tuple[int, ...]) -> RuntimeError:
 
 cast: Any = None  # the row `cast`, set by _ops.casting
 
-render.provide(slow=slow, plain=plain, link=link)
+render.provide(slow=slow, slow_operator=slow_operator, plain=plain, link=link)

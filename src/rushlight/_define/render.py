@@ -113,7 +113,9 @@ class Template:
 
     # ---- the wrapper -----------------------------------------------------------------------
 
-    def wrapper_text(self) -> str:
+    def wrapper_text(self, operator: bool = False) -> str:
+        """The wrapper's text; an `operator` takes exactly its operands and answers NotImplemented
+        to those it does not know."""
         row, n = self.row, self.n
         parameters = [f"x{row.inputs.index(p)}" if p in row.inputs else f"a{row.attrs.index(p)}"
                       for p in row.order]  # fmt: skip
@@ -122,15 +124,20 @@ class Template:
         signature = ", ".join(
             [f"{p}=M" for p in positional] + ["*args"] + [f"{p}=M" for p in keyword] + ["**kw"]
         )
+        if operator:
+            signature = ", ".join(positional)
         everything = "(" + "".join(f"{p}, " for p in positional) + ")"
         given = "kw" if not keyword else (
             "dict(kw, " + ", ".join(f"**K({row.order.index(row.attrs[int(p[1:])])}, {p})"
                                     for p in keyword) + ")")  # fmt: skip
         slow = f"slow(OP, {{error}}, {everything} + args, {given})"
+        if operator:
+            slow = f"slow_operator(OP, {{error}}, {everything})"
         lines = [f"  def op({signature}):"]
         add = lines.append
         add("    try:")
-        add(f"      if args or kw: return {slow.format(error='None')}")
+        if not operator:
+            add(f"      if args or kw: return {slow.format(error='None')}")
         if row.scalars:
             add("      t = type(x1)")
             add("      if t is float or t is int:")
@@ -152,7 +159,7 @@ class Template:
         ordered = ", ".join(p.replace("x", "d") for p in parameters)
         if row.check is not None:
             target = ", ".join(self.attrs) + ("," if len(self.attrs) == 1 else "")
-            add(f"      {target} = CHECK({ordered})")
+            add(f"      {target} = CHECK({ordered})" if target else f"      CHECK({ordered})")
         add("      if ctx.handler is not None:")
         add(f"        r = ctx.handler(OP, ({', '.join(parameters)}, ))")
         add("        if r is not NotImplemented: return r")
@@ -169,7 +176,7 @@ class Template:
         for i in range(row.outputs):
             if not row.is_ufunc:
                 add(f"    if type(o{i}) is not ndarray: o{i} = asarray(o{i})")
-            add(f"    t{i} = new(T); t{i}._data = o{i}; t{i}._cell = None; t{i}._edge = None")
+            add(f"    t{i} = new(T); t{i}._data = o{i}; t{i}._cell = None")
         outputs = [f"t{i}" for i in range(row.outputs)]
         if row.view:
             add("    link(x0, t0)")
@@ -177,6 +184,7 @@ class Template:
         if self.differentiable:
             self._record(add, outputs, finish)
         else:
+            add("    " + " = ".join(f"t{i}._edge" for i in range(row.outputs)) + " = None")
             add(f"    if ctx.modes: plain({', '.join(outputs)})")
         add("    " + finish)
         header = "def make(OP, FWD, CHECK, N, RETURN, K):\n"
@@ -184,11 +192,16 @@ class Template:
 
     def _record(self, add: Any, outputs: list[str], finish: str) -> None:
         row, diff = self.row, self.differentiable
-        add(f"    if ctx.modes and plain({', '.join(outputs)}): {finish}")
+        no_edges = " = ".join(f"t{i}._edge" for i in range(row.outputs)) + " = None"
         for i in diff:
             none = f"None if x{i} is None else " if row.inputs[i] in row.optional else ""
             add(f"    e{i} = {none}x{i}._edge")
-        add("    if " + " and ".join(f"e{i} is None" for i in diff) + f": {finish}")
+        add("    if " + " and ".join(f"e{i} is None" for i in diff) + ":")
+        add(f"      {no_edges}")
+        add(f"      if ctx.modes: plain({', '.join(outputs)})")
+        add(f"      {finish}")
+        add(f"    if ctx.modes and plain({', '.join(outputs)}):")
+        add(f"      {no_edges}; {finish}")
         for i in diff:
             add(f"    if e{i} is LEAF: e{i} = x{i}")
         if row.broadcasts and self.n > 1:
@@ -235,6 +248,9 @@ class Template:
         add("    if ctx.anomaly is not None: ctx.anomaly(n)")
         flags = row.differentiable_outputs
         live = [i for i, flag in enumerate(flags) if flag]
+        dead = [i for i in range(row.outputs) if i not in live]
+        if dead:
+            add("    " + " = ".join(f"t{i}._edge" for i in dead) + " = None")
         if len(live) == 1 and not row.always_slots:
             add(f"    t{live[0]}._edge = n")
         else:
@@ -399,10 +415,13 @@ def node_class(template: Template, name: str) -> type[Node]:
     )
 
 
-def wrapper(template: Template, node: type[Node] | None) -> Any:
-    """The function that users call."""
+def wrapper(template: Template, node: type[Node] | None, operator: bool = False) -> Any:
+    """The function that users call; or the method behind an operator."""
     row = template.row
-    make = _function(template.wrapper_text(), row.name)
+    make = _function(template.wrapper_text(operator), row.name)
+    if operator:
+        method = make(row, row.forward, row.check, node, row.returns, None)
+        return rename(method, f"__{row.public_name}__", ("self", "other")[: template.n])
     given = row.public_names
 
     def keyword(position: int, value: Any) -> dict[str, Any]:

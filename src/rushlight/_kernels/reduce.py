@@ -153,7 +153,7 @@ def var_mean(
     count = _product(x.shape[axis] for axis in reduced)
     size = np.asarray(count, wide.dtype)
     center = np.true_divide(sum(wide, reduced, True), size)
-    centred = wide - center
+    centred = np.asarray(wide - center)
     if count:
         drift = np.true_divide(sum(centred, reduced, True), size)
         center = center + drift

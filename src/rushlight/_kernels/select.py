@@ -40,7 +40,9 @@ def threshold_backward(g: Any, out: Any, threshold: Any) -> Any:
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """``x if condition else y``, broadcasting."""
+    """``x if condition else y``, broadcasting; either may be a Python number."""
+    if not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        return np.where(condition, x, y)
     bits = _BITS.get(x.dtype)
     if (
         bits is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import _dtypes
 from .._core import Tensor
 
 
@@ -22,3 +23,16 @@ def half_precision(x: Tensor) -> bool:
     """Whether `x` is float16 or bfloat16, which are computed in float32 and rounded once."""
     dtype = x._data.dtype
     return dtype.itemsize == 2 and dtype.kind in "fV"
+
+
+def floating_only(name: str) -> Any:
+    """A row's `check` that refuses integers as PyTorch's kernel `name` does."""
+
+    def check(x: Any, *others: Any) -> tuple[Any, ...]:
+        if x.dtype.kind != "f":
+            d = _dtypes.from_numpy(x.dtype)
+            if d.category < _dtypes.FLOATING:
+                raise NotImplementedError(f"\"{name}\" not implemented for '{d.type_name}'")
+        return others
+
+    return check

@@ -65,15 +65,23 @@ reciprocal = elementwise(
     "reciprocal", np.reciprocal, _unary("reciprocal"), x=lambda g, out: -g * (out * out),
     floats=True,
 )  # fmt: skip
+
+
+def _unless_beaten(k: Any, g: Any, beaten: Any, x: Any, y: Any) -> Any:
+    """An extremum's gradient: nothing where the other is beyond, half where they are equal; a NaN
+    beats nobody and is beaten by none, so it lets the gradient through to both."""
+    return k.keep_where(k.logical_not(beaten), k.where(k.eq(x, y), g * 0.5, g))
+
+
 maximum = elementwise(
     "maximum", np.maximum, "maximum(Tensor self, Tensor other) -> Tensor", node="MaximumBackward0",
-    x=lambda k, g, x, y: k.keep_where(k.lt(y, x), g) + k.keep_where(k.eq(x, y), g) * 0.5,
-    y=lambda k, g, x, y: k.keep_where(k.lt(x, y), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+    x=lambda k, g, x, y: _unless_beaten(k, g, k.lt(x, y), x, y),
+    y=lambda k, g, x, y: _unless_beaten(k, g, k.lt(y, x), x, y),
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum, "minimum(Tensor self, Tensor other) -> Tensor", node="MinimumBackward0",
-    x=lambda k, g, x, y: k.keep_where(k.lt(x, y), g) + k.keep_where(k.eq(x, y), g) * 0.5,
-    y=lambda k, g, x, y: k.keep_where(k.lt(y, x), g) + k.keep_where(k.eq(x, y), g) * 0.5,
+    x=lambda k, g, x, y: _unless_beaten(k, g, k.lt(y, x), x, y),
+    y=lambda k, g, x, y: _unless_beaten(k, g, k.lt(x, y), x, y),
 )  # fmt: skip
 atan2 = elementwise(
     "atan2", np.arctan2, "atan2(Tensor self, Tensor other) -> Tensor", floats=True,
@@ -123,7 +131,15 @@ square = elementwise(
     "square", np.square, _unary("square"), x=lambda g, x: g * (x * 2), node="PowBackward0"
 )
 abs_ = elementwise("abs", np.absolute, _unary("abs"), x=lambda k, g, x: g * k.sign(x))
-sign = elementwise("sign", np.sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
+
+
+def _sign(x: Any) -> Any:
+    """NumPy's sign of NaN is NaN, PyTorch's is 0."""
+    out = np.sign(x)
+    return np.nan_to_num(out, copy=False, nan=0.0) if x.dtype.kind == "f" else out
+
+
+sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
 floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
 ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
 trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))

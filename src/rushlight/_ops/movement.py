@@ -305,7 +305,7 @@ as_strided_adjoint = linear(
 # ---- copies -----------------------------------------------------------------------------------
 
 flip = linear(
-    "flip", lambda x, dims: np.ascontiguousarray(np.flip(x, dims)),
+    "flip", lambda x, dims: np.flip(x, dims).copy(),
     "flip(Tensor self, int[] dims) -> Tensor",
     check=lambda x, dims: (canonical_dims(dims, x.ndim),), x=lambda k, g, dims: k.flip(g, dims),
 )  # fmt: skip

@@ -289,22 +289,22 @@ logsumexp = general(
 )  # fmt: skip
 
 
+def _shifted(k: Any, x: Any, dim: int, first: int) -> Any:
+    """Each element's predecessor along `dim`; the first one's is `first`."""
+    head = k.zeros_like_(k.slice(x, dim, 0, 1, 1)) + first
+    return k.cat([head, k.slice(x, dim, 0, max(0, int(x.shape[dim]) - 1), 1)], dim)
+
+
+def product_of_others(k: Any, x: Any, dim: int) -> Any:
+    """For each element the product of all others along `dim`, by running products from both
+    ends: right with zeros too."""
+    before = k.cumprod(_shifted(k, x, dim, 1), dim)
+    return before * k.flip(k.cumprod(_shifted(k, k.flip(x, (dim,)), dim, 1), dim), (dim,))
+
+
 def _prod_gradient(k: Any, g: Any, x: Any) -> Any:
-    """Products of all the others, by running products from both ends: right with zeros too."""
-    flat = k.reshape(x, (-1,))
-    one = k.constant(np.ones(1, _numpy_dtype(k, x)), x)
-    before = k.cumprod(k.cat([one, k.slice(flat, 0, 0, max(0, _size(flat) - 1), 1)], 0), 0)
-    after = k.flip(k.cumprod(k.cat(
-        [one, k.slice(k.flip(flat, (0,)), 0, 0, max(0, _size(flat) - 1), 1)], 0), 0), (0,))
-    return k.reshape(before * after * g, tuple(x.shape))
-
-
-def _size(x: Any) -> int:
-    return int(x.shape[0])
-
-
-def _numpy_dtype(k: Any, x: Any) -> Any:
-    return k.dtype_of(x)
+    flat = k.reshape(x, (math.prod(x.shape),))
+    return k.reshape(product_of_others(k, flat, 0) * g, tuple(x.shape))
 
 
 prod_all = general(
@@ -327,11 +327,42 @@ cumsum = linear(
 )  # fmt: skip
 
 
+def _scan(x: Any, factor: Any, dim: int) -> Any:
+    """s[i] = x[i] + factor[i] s[i - 1] along `dim`; the first factor does not count."""
+    out = np.array(x)
+    if out.ndim:
+        s, f = np.moveaxis(out, dim, 0), np.moveaxis(factor, dim, 0)
+        for i in range(1, len(s)):
+            s[i] += f[i] * s[i - 1]
+    return out
+
+
+def _scan_back(k: Any, g: Any, factor: Any, dim: int) -> Any:
+    """The adjoint of the scan: t[i] = g[i] + factor[i + 1] t[i + 1]."""
+    if not tuple(g.shape):
+        return g
+    shifted = _shifted(k, k.flip(factor, (dim,)), dim, 0)
+    return k.flip(k.scan(k.flip(g, (dim,)), shifted, dim), (dim,))
+
+
+def _scan_factor(k: Any, g: Any, factor: Any, out: Any, dim: int) -> Any:
+    if not tuple(g.shape):
+        return k.zeros_like_(g)
+    return _scan_back(k, g, factor, dim) * _shifted(k, out, dim, 0)
+
+
+scan = general(
+    "scan", _scan, "_scan(Tensor self, Tensor factor, int dim) -> Tensor",
+    inputs=("x", "factor"), x=_scan_back, factor=_scan_factor, public=False,
+)  # fmt: skip
+
+
 def _cumprod_gradient(k: Any, g: Any, x: Any, out: Any, dim: int) -> Any:
+    """What comes before an element, times the gradients of what comes after: no division, so that
+    zeros are no exception."""
     if not tuple(x.shape):
         return g
-    total = k.flip(k.cumsum(k.flip(g * out, (dim,)), dim), (dim,))
-    return total / x
+    return _shifted(k, out, dim, 1) * _scan_back(k, g, x, dim)
 
 
 cumprod = general(

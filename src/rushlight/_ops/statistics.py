@@ -17,16 +17,10 @@ from . import movement, reduce
 from .checks import canonical_dim, canonical_dims
 
 
-def _cat_products(k: Any, g: Any, x: Any, dim: int, keepdim: bool) -> Any:
-    """Each element's gradient is the product of the others: running products from both ends."""
-    shape = tuple(x.shape)
-    n = shape[dim]
-    head = tuple(1 if i == dim else m for i, m in enumerate(shape))
-    one = k.constant(np.ones(head, k.dtype_of(x)), x)
-    before = k.cumprod(k.cat([one, k.slice(x, dim, 0, n - 1, 1)], dim), dim)
-    reverse = k.flip(x, (dim,))
-    after = k.flip(k.cumprod(k.cat([one, k.slice(reverse, dim, 0, n - 1, 1)], dim), dim), (dim,))
-    return before * after * (g if keepdim else k.unsqueeze(g, dim))
+def _prod_gradient(k: Any, g: Any, x: Any, dim: int, keepdim: bool) -> Any:
+    if not tuple(x.shape):
+        return g
+    return reduce.product_of_others(k, x, dim) * (g if keepdim else k.unsqueeze(g, dim))
 
 
 prod_dim = general(
@@ -35,9 +29,7 @@ prod_dim = general(
     extra=("dtype",), adapt=lambda x, dim, keepdim, dtype: (
         reduce.with_dtype(x, dtype), dim, keepdim),
     check=lambda x, dim, keepdim: (canonical_dim(dim, x.ndim), bool(keepdim)),
-    x=lambda k, g, x, dim, keepdim: g if not tuple(x.shape) else _cat_products(
-        k, g, x, dim, keepdim),
-    node="ProdBackward1", public=False,
+    x=_prod_gradient, node="ProdBackward1", public=False,
 )  # fmt: skip
 
 

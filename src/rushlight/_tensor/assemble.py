@@ -5,8 +5,8 @@ from __future__ import annotations
 from .. import _dtypes
 from .._core import Tensor
 from .._define import binding
-from .._ops import copying, index
-from . import attributes, creation, device, indexing, operators, overloads, registry
+from .._ops import copying, dropout, embedding, index, masking, scattering, sorting
+from . import attributes, creation, device, indexing, operators, overloads, randoms, ranges, registry
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -19,4 +19,4 @@ registry.attach()
 attributes.attach()
 operators.attach()
 indexing.attach()
-__all__ = ["copying", "creation", "index", "overloads"]
+__all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scattering", "sorting"]

@@ -246,6 +246,11 @@ def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
     return data.copy() if copy else data
 
 
+def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+    """NumPy hands the result of ``tensor * ndarray`` back as a tensor."""
+    return wrap(np.asarray(array))
+
+
 def _is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
     """Whether the elements lie in order in memory."""
     if memory_format is not None and getattr(memory_format, "name", "") == "channels_last":
@@ -439,6 +444,7 @@ def attach() -> None:
     methods: dict[str, Any] = {
         "size": _size, "stride": _stride, "backward": backward, "item": _item,
         "tolist": _tolist, "numpy": _numpy, "__array__": _array,
+        "__array_wrap__": _array_wrap,
         "is_contiguous": _is_contiguous, "contiguous": _contiguous, "detach": casting.detach,
         "detach_": detach_, "requires_grad_": requires_grad_,
         "dim": lambda self: self._data.ndim, "ndimension": lambda self: self._data.ndim,

@@ -59,7 +59,7 @@ def attach() -> None:
         "__rxor__": e.bitwise_xor, "__floordiv__": e.floor_divide, "__mod__": e.remainder,
     }  # fmt: skip
     for name, row in rows.items():
-        row.place(Tensor, name)
+        row.place_operator(Tensor, name)
     for name, function in {
         "__rsub__": _rsub, "__rtruediv__": _rtruediv, "__pow__": e.pow, "__rpow__": _rpow,
         "__matmul__": linalg.matmul, "__rmatmul__": _rmatmul,

@@ -122,6 +122,9 @@ class _Trace:
 
     def binary(self, name: str, operator: str, left: Any, right: Any) -> Any:
         if isinstance(left, _Array) or isinstance(right, _Array):
+            if name == "divide" and not isinstance(right, _Array):
+                # A product costs a third of a quotient; the factor is rounded from float64.
+                return self.step("multiply", left, self.scalar("/", 1.0, right))
             return self.step(name, left, right)
         return self.scalar(operator, left, right)
 

@@ -11,14 +11,14 @@ Three ways, from the same text (see `_rules.py`):
 
 from __future__ import annotations
 
-from operator import is_
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from .._core import TEN, Tensor, be_loud, be_quiet, ctx, wrap
-from .._dtypes import FLOAT32, FLOAT64, LOW_PRECISION
+from .._dtypes import FLOAT32, LOW_PRECISION
 from ..autograd import inplace
 from ._plan import Plan, aligned, plan
 from .optimizer import Optimizer
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ._rules import Rule
 
-BLOCK = 8192
+BLOCK = 32768
 """Elements of a large parameter that are updated together."""
 SMALL = 8192
 """Parameters of at most this size share flat buffers ..."""
@@ -116,9 +116,6 @@ class FormulaOptimizer(Optimizer):
             be_loud(token)
         return loss
 
-    def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__()
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.__dict__.pop("_runners", None)
@@ -126,18 +123,22 @@ class FormulaOptimizer(Optimizer):
             for name, value in self.defaults.items():
                 group.setdefault(name, value)
 
-    def _has_state(self, p: Tensor, group: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The state of `p`, made if there is none; whether it was made."""
+    def _state_of(self, p: Tensor, group: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+        """The state of `p`, made where it is missing; whether it was."""
+        counts = self._rule.counts
+        names = self._names(group) + counts
+        if not names:
+            return {}, False
         state = self.state[p]
-        missing = {n: v for n, v in self._start(p, group).items() if state.get(n) is None} \
-            if not _complete(state, self._names(group)) else None  # fmt: skip
+        missing = any(state.get(name) is None for name in names)
         if missing:
-            state.update(missing)
-        for name in self._rule.counts:
-            value = state.get(name)
-            if not isinstance(value, Tensor):
-                state[name] = count(0.0 if value is None else float(value))
-        return state, missing is not None
+            for name, value in self._start(p, group).items():
+                if state.get(name) is None:
+                    state[name] = value
+        for name in counts:
+            if not isinstance(state[name], Tensor):
+                state[name] = count(state[name])
+        return state, missing
 
     def _names(self, group: dict[str, Any]) -> tuple[str, ...]:
         """The array states that this group's options call for."""
@@ -154,9 +155,10 @@ class FormulaOptimizer(Optimizer):
         for p in group["params"]:
             if p._grad is None:
                 continue
-            found, first = self._has_state(p, group)
             names = self._names(group)
-            state = {n: found[n] for n in rule.states + rule.counts if n in rule.counts or n in names}
+            found, first = self._state_of(p, group)
+            state = {n: found[n] for n in rule.states if n in names}
+            state.update((n, found[n]) for n in rule.counts)
             counts = [float(found[n]._data) for n in rule.counts]
             choices = self._choices(group, first, counts)
             attributes = dict(zip(rule.attributes, choices, strict=True))
@@ -172,7 +174,7 @@ class FormulaOptimizer(Optimizer):
                 if p._grad is None:
                     continue
                 inplace.check_writable(p)
-                state, first = self._has_state(p, group)
+                state, first = self._state_of(p, group)
                 counts = [float(state[n]._data) for n in rule.counts]
                 choices = self._choices(group, first, counts)
                 results = rule(
@@ -187,10 +189,6 @@ class FormulaOptimizer(Optimizer):
                 inplace.write(p, results[0])
         finally:
             _core.set_modes(*before)
-
-
-def _complete(state: dict[str, Any], names: tuple[str, ...]) -> bool:
-    return all(state.get(name) is not None for name in names) and (bool(state) or not names)
 
 
 def call_closure(closure: Callable[[], Any]) -> Any:
@@ -230,6 +228,9 @@ def as_float(x: Any) -> float:
 # ---------------------------------------------------------------------------------------------
 # Eager
 
+_array_of = attrgetter("_data")
+_INFERENCE_CELL = _core.INFERENCE_CELL
+
 
 def _flat(data: Any) -> Any:
     """`data` as one dimension in the order of its memory, or None where it has gaps."""
@@ -247,7 +248,8 @@ class _Entry:
 
     Attributes:
         data: the parameter's array; `strides` and `contiguous` its layout.
-        state: its dict in ``optimizer.state``; `values` and `arrays` what that held.
+        state: its dict in ``optimizer.state``; `arrays` the memory that its tensors had, `ids`
+            their identities, `fetch` what takes the tensors out.
         names: the array states in use; `flats` their flat arrays, in the rule's order.
         flat: the parameter's memory in one dimension, or None: then it is updated in copies.
         counts: 0-d arrays of the counts.
@@ -256,8 +258,8 @@ class _Entry:
     """
 
     __slots__ = (
-        "arrays", "blocks", "contiguous", "counts", "data", "first", "flat", "flats", "names",
-        "pack", "parameter", "state", "strides", "values", "work",
+        "arrays", "blocks", "contiguous", "counts", "data", "dtype", "fetch", "first", "flat",
+        "flats", "ids", "names", "pack", "parameter", "state", "strides", "work",
     )  # fmt: skip
 
     def __init__(self, optimizer: FormulaOptimizer, p: Tensor, group: dict[str, Any]) -> None:
@@ -265,11 +267,15 @@ class _Entry:
         data = p._data
         self.parameter = p
         self.data = data
+        self.dtype = data.dtype
         self.strides = data.strides
         self.contiguous = data.flags.c_contiguous
-        self.state, self.first = optimizer._has_state(p, group)
+        self.state, self.first = optimizer._state_of(p, group)
         chosen = optimizer._names(group)
-        self.names = tuple(n for n in rule.states if n in chosen)
+        self.names = chosen
+        wanted = self.names + rule.counts
+        # Taken twice, so that a single one comes as a tuple as well.
+        self.fetch = itemgetter(*wanted, *wanted[:1]) if wanted else None
         self.counts = [self.state[n]._data for n in rule.counts]
         self.pack: _Pack | None = None
         self.work = FLOAT32 if data.dtype in LOW_PRECISION else data.real.dtype
@@ -278,8 +284,9 @@ class _Entry:
     def look(self) -> None:
         """Note where parameter and state lie."""
         data = self.data
-        self.values = tuple(self.state.values())
-        self.arrays = [t._data for t in self.values]
+        self.arrays = [self.state[n]._data for n in self.names]
+        self.arrays += self.counts
+        self.ids = tuple(map(id, self.arrays + self.arrays[:1]))
         self.flat = _flat(data)
         self.flats = []
         if data.dtype in LOW_PRECISION:
@@ -300,14 +307,12 @@ class _Entry:
 
     def holds(self, state: Any) -> bool:
         """Whether everything still lies where it lay."""
-        if state is not self.state or len(state) != len(self.values):
+        if not self.ids:
+            return True
+        try:
+            return tuple(map(id, map(_array_of, self.fetch(state)))) == self.ids
+        except (KeyError, AttributeError, TypeError):
             return False
-        if not all(map(is_, state.values(), self.values)):
-            return False
-        for t, array in zip(self.values, self.arrays, strict=True):
-            if t._data is not array:
-                return False
-        return True
 
 
 class _Pack:
@@ -356,17 +361,22 @@ class _Pack:
 class _Runner:
     """The eager step of one parameter group."""
 
-    __slots__ = ("cohort", "entries", "optimizer", "plans")
+    __slots__ = ("cohort", "entries", "names", "optimizer", "plans")
 
     def __init__(self, optimizer: FormulaOptimizer) -> None:
         self.optimizer = optimizer
         self.entries: dict[Tensor, _Entry] = {}
+        self.names: tuple[str, ...] | None = None
         self.plans: dict[Any, Plan] = {}
         self.cohort: _Cohort | None = None
 
     def step(self, group: dict[str, Any]) -> None:
         optimizer = self.optimizer
         state = optimizer.state
+        names = optimizer._names(group)
+        if names != self.names:
+            self.entries.clear()
+            self.names = names
         find = self.entries.get
         active: list[_Entry] = []
         gradients: list[Any] = []
@@ -380,7 +390,7 @@ class _Runner:
                 e = self.enter(p, group)
                 fresh = True
             g = grad._data
-            if g.dtype is not e.data.dtype or (
+            if g.dtype is not e.dtype or (
                 g.strides != e.strides and not (e.contiguous and g.flags.c_contiguous)
             ):
                 g = _fitted(optimizer, g, e)
@@ -406,10 +416,14 @@ class _Runner:
             cell = p._cell
             if cell is None:
                 p._cell = [1]
-            else:
-                _core.bump(p)
+            elif cell is not _INFERENCE_CELL:
+                cell[0] += 1
 
     def enter(self, p: Tensor, group: dict[str, Any]) -> _Entry:
+        old = self.entries.get(p)
+        if old is not None and old.pack is not None:
+            for other in old.pack.entries:
+                other.pack = None
         e = self.entries[p] = _Entry(self.optimizer, p, group)
         self.cohort = None
         return e
@@ -472,17 +486,19 @@ class _Cohort:
     """Parameters that take the same step: same plan, same counts.
 
     Attributes:
-        packs: (pack, positions of its members' gradients) where all members take part.
+        packs: (pack, positions of its members' gradients) where all members take part; no
+            positions where these are all gradients.
         singles: (entry, position) of the others.
     """
 
-    __slots__ = ("choices", "counts", "entries", "packs", "plan", "singles")
+    __slots__ = ("choices", "count_arrays", "counts", "entries", "packs", "plan", "singles")
 
     def __init__(self, entries: list[_Entry], planned: Plan, choices: Any, counts: Any) -> None:
         self.entries = entries
         self.plan = planned
         self.choices = choices
         self.counts = counts
+        self.count_arrays = [[e.counts[i] for e in entries] for i in range(len(counts))]
         position = {e: i for i, e in enumerate(entries)}
         packs = {id(e.pack): e.pack for e in entries if e.pack is not None}
         self.packs = [
@@ -490,14 +506,16 @@ class _Cohort:
             for pack in packs.values()
             if all(e in position and e.pack is pack for e in pack.entries)
         ]
+        if len(self.packs) == 1 and self.packs[0][1] == list(range(len(entries))):
+            self.packs = [(self.packs[0][0], [])]
         together = {e for pack, _ in self.packs for e in pack.entries}
         self.singles = [(e, i) for e, i in position.items() if e not in together]
 
     def still(self, optimizer: FormulaOptimizer, group: dict[str, Any]) -> bool:
         """Whether its members are still all at the same point."""
         counts = self.counts
-        for e in self.entries:
-            for array, value in zip(e.counts, counts, strict=True):
+        for arrays, value in zip(self.count_arrays, counts, strict=True):
+            for array in arrays:
                 if array.item() != value:
                     return False
         return bool(optimizer._choices(group, False, counts) == self.choices)
@@ -506,7 +524,7 @@ class _Cohort:
         planned = self.plan
         counts = planned.scalars(*self.counts, *numbers)
         for pack, positions in self.packs:
-            pack.run(planned, [gradients[i] for i in positions])
+            pack.run(planned, [gradients[i] for i in positions] if positions else gradients)
         for e, i in self.singles:
             if e.flat is None:
                 _run_in_copies(planned, e, gradients[i])
@@ -516,10 +534,10 @@ class _Cohort:
             for first, last, (p, *states) in e.blocks:
                 body(p, g[first:last], *states, *scratch(p.size))
         if counts:
-            for e in self.entries:
-                for array, value in zip(e.counts, counts, strict=True):
+            for arrays, value in zip(self.count_arrays, counts, strict=True):
+                for array in arrays:
                     array.fill(value)
-            self.counts = tuple(a.item() for a in self.entries[0].counts)
+            self.counts = tuple([arrays[0].item() for arrays in self.count_arrays])
 
 
 def _run_in_copies(planned: Plan, e: _Entry, g: Any) -> None:
@@ -536,5 +554,3 @@ def _run_in_copies(planned: Plan, e: _Entry, g: Any) -> None:
                 copied = copied.view(array.dtype)
             array[...] = copied.reshape(array.shape)
 
-
-__all__ = ["FLOAT64", "FormulaOptimizer", "as_float", "count", "full_like", "zeros_like"]

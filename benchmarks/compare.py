@@ -1,0 +1,159 @@
+"""Times rushlight against real PyTorch, alternating in one run, and prints medians and ratios.
+
+    python benchmarks/compare.py --torch-python PATH/TO/python [--rounds 9] [--json FILE] [NAME...]
+
+`--torch-python` is an interpreter whose environment has `torch` (default: `RUSHLIGHT_TORCH_PYTHON`).
+Each library runs in a process of its own and waits while the other is timed; every round times one
+after the other, and the ratio is the median of the rounds' ratios. `OPENBLAS_CORETYPE` and
+`OPENBLAS_L2_SIZE` are taken out of the environment: where they are set they halve NumPy's speed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent / "src"
+_FIRST_GRADIENT = (
+    "import {name} as torch; x = torch.ones(3, requires_grad=True); (x * x).sum().backward(); x.grad"
+)
+
+
+def serve(name):
+    """The timed process: reads ``workload seconds`` lines, answers with seconds per step."""
+    if name == "torch":
+        import torch
+    else:
+        sys.path.insert(0, str(SOURCE))
+        import rushlight as torch
+    sys.path.insert(0, str(HERE))
+    from workloads import WORKLOADS
+
+    steps = {}
+    print("ready", flush=True)
+    for line in sys.stdin:
+        workload, seconds = line.split()
+        if workload not in steps:
+            steps[workload] = WORKLOADS[workload][0](torch)
+            for _ in range(5):
+                steps[workload]()
+        print(time_step(steps[workload], float(seconds)), flush=True)
+
+
+def time_step(step, seconds):
+    """The median seconds of a step, over steps for about `seconds`."""
+    durations = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(durations) < 3:
+        began = time.perf_counter()
+        step()
+        durations.append(time.perf_counter() - began)
+    return statistics.median(durations)
+
+
+class Library:
+    """A process that times one library's steps."""
+
+    def __init__(self, python, name, environment):
+        self.process = subprocess.Popen(
+            [python, __file__, "--serve", name], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=environment,
+        )  # fmt: skip
+        if self.process.stdout.readline().strip() != "ready":
+            sys.exit(f"{python} could not import {name}")
+
+    def time(self, workload, seconds):
+        self.process.stdin.write(f"{workload} {seconds}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start_up(commands, environment, rounds):
+    """Seconds from interpreter start to the end of each command, alternating; medians."""
+    found = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            began = time.perf_counter()
+            subprocess.run(command, env=environment, check=True)
+            found[name].append(time.perf_counter() - began)
+    return {name: statistics.median(durations) for name, durations in found.items()}
+
+
+def compare(names, torch_python, rounds, seconds, environment):
+    sys.path.insert(0, str(HERE))
+    from workloads import WORKLOADS
+
+    ours = Library(sys.executable, "rushlight", environment)
+    theirs = Library(torch_python, "torch", environment)
+    rows = []
+    print(f"{'workload':12s} {'rushlight':>12s} {'PyTorch':>12s} {'ratio':>7s}  wanted")
+    for name in names:
+        _, operations, wanted = WORKLOADS[name]
+        pairs = [(ours.time(name, seconds), theirs.time(name, seconds)) for _ in range(rounds)]
+        a = statistics.median(p[0] for p in pairs) / operations * 1e6
+        b = statistics.median(p[1] for p in pairs) / operations * 1e6
+        ratio = statistics.median(p[0] / p[1] for p in pairs)
+        rows.append({"workload": name, "rushlight_us": a, "torch_us": b, "ratio": ratio,
+                     "wanted": wanted})  # fmt: skip
+        limit = "" if wanted is None else f"<= {wanted}{'' if ratio <= wanted else '  MISSED'}"
+        print(f"{name:12s} {a:9.2f} us {b:9.2f} us {ratio:7.2f}  {limit}", flush=True)
+    ours.close()
+    theirs.close()
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--torch-python", default=os.environ.get("RUSHLIGHT_TORCH_PYTHON"))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.4, help="for one timing")
+    parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--serve")
+    options = parser.parse_args()
+    if options.serve:
+        serve(options.serve)
+        return
+    if not options.torch_python:
+        sys.exit("give --torch-python: an interpreter whose environment has torch")
+    sys.path.insert(0, str(HERE))
+    from workloads import WORKLOADS
+
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}  # fmt: skip
+    environment["PYTHONPATH"] = str(SOURCE)
+    names = options.names or [*WORKLOADS, "start"]
+    rows = compare([n for n in names if n != "start"], options.torch_python, options.rounds,
+                   options.seconds, environment)  # fmt: skip
+    if "start" in names:
+        times = start_up(
+            {
+                "numpy": [sys.executable, "-c", "import numpy"],
+                "rushlight": [sys.executable, "-c", _FIRST_GRADIENT.format(name="rushlight")],
+                "torch": [options.torch_python, "-c", _FIRST_GRADIENT.format(name="torch")],
+            },
+            environment,
+            options.rounds,
+        )
+        ratio = times["rushlight"] / times["numpy"]
+        print(
+            f"from start to the first .grad: rushlight {times['rushlight'] * 1e3:.0f} ms, "
+            f"PyTorch {times['torch'] * 1e3:.0f} ms; import numpy {times['numpy'] * 1e3:.0f} ms: "
+            f"{ratio:.2f} times (wanted <= 1.6{'' if ratio <= 1.6 else ', MISSED'})"
+        )
+        rows.append({"workload": "start", "seconds": times, "ratio_to_numpy": ratio})
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

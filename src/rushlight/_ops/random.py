@@ -1,0 +1,276 @@
+"""Draws of random numbers, the generators they come from, and dropout.
+
+Every draw of the library goes through `draw` (a new array) or `draw_into` (a tensor's memory).
+Both first offer themselves to ``ctx.handler.draw``: a recorder turns them into equations on the
+generator, so that a replayed step continues the same sequence (capture.md, rule 11).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import INFERENCE_CELL, Tensor, ctx, wrap
+from .._define.kinds import linear
+
+if TYPE_CHECKING:
+    from .._kernels.random import Engine
+
+
+class Generator:
+    """A source of random numbers: the Mersenne Twister of PyTorch's CPU generator.
+
+    Args:
+        device: the CPU.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.Generator.html
+
+    >>> import rushlight as torch
+    >>> g = torch.Generator().manual_seed(0)
+    >>> torch.rand(2, generator=g)
+    tensor([0.4963, 0.7682])
+    """
+
+    __slots__ = ("__weakref__", "_engine")
+
+    def __init__(self, device: Any = None) -> None:
+        if device is not None:
+            _check_generator_device(device)
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The words behind the numbers, made when first needed."""
+        engine = self._engine
+        if engine is None:
+            from .._kernels.random import Engine
+
+            engine = self._engine = Engine(*self._first_seed())
+        return engine
+
+    def _first_seed(self) -> tuple[Any, ...]:
+        return ()
+
+    @property
+    def device(self) -> Any:
+        """The device of the numbers: the CPU."""
+        from .._tensor.device import CPU
+
+        return CPU
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the sequence of `seed`; returns the generator.
+
+        Raises:
+            RuntimeError: no integer.
+            ValueError: outside ``[-2**63, 2**64 - 1]``.
+        """
+        self.engine.manual_seed(seed)
+        _core.changed_structure() if ctx.handler is not None else None
+        return self
+
+    def seed(self) -> int:
+        """Seed from the operating system; returns the seed."""
+        return self.engine.seed()
+
+    def initial_seed(self) -> int:
+        """The seed that the sequence started from."""
+        return self.engine.initial_seed()
+
+    def get_state(self) -> Tensor:
+        """The state as a tensor of bytes."""
+        return wrap(self.engine.get_state())
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Continue from a state of `get_state`; returns the generator.
+
+        Raises:
+            TypeError: not a tensor of bytes.
+            RuntimeError: no state of a generator.
+        """
+        if not isinstance(new_state, Tensor):
+            raise TypeError(
+                f"expected a torch.ByteTensor, but got {type(new_state).__name__}"
+            )
+        if new_state._data.dtype != np.uint8:
+            raise TypeError("RNG state must be a torch.ByteTensor")
+        self.engine.set_state(new_state._data)
+        return self
+
+    def clone_state(self) -> Generator:
+        """A new generator that continues from the same state."""
+        other = Generator()
+        other._engine = self.engine.clone_state()  # type: ignore[assignment]
+        return other
+
+    graphsafe_get_state = clone_state
+
+    def graphsafe_set_state(self, state: Generator) -> Generator:
+        """Take over the state of another generator."""
+        self.engine.set_state(state.engine.get_state())
+        return self
+
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {hex(id(self))}>"
+
+    def __reduce__(self) -> Any:
+        return _rebuild_generator, (self.initial_seed(), self.get_state())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Generator:
+        return self.clone_state()
+
+
+class _DefaultGenerator(Generator):
+    """The generator of every draw that names none; seeded from the operating system."""
+
+    __slots__ = ()
+
+    def _first_seed(self) -> tuple[Any, ...]:
+        return (None,)
+
+    def __reduce__(self) -> Any:
+        return Generator.__reduce__(self)
+
+
+Generator.__module__ = "torch"
+_DefaultGenerator.__module__ = "torch"
+_DefaultGenerator.__name__ = _DefaultGenerator.__qualname__ = "Generator"
+default_generator = _DefaultGenerator()
+
+
+def _rebuild_generator(seed: int, state: Tensor) -> Generator:
+    made = Generator()
+    made.manual_seed(seed)
+    return made.set_state(state)
+
+
+def _check_generator_device(device: Any) -> None:
+    from .._tensor.device import device as device_type
+
+    found = device if isinstance(device, device_type) else device_type(device)
+    if found.type == "cpu":
+        return
+    if found.type == "cuda":
+        raise RuntimeError("Torch not compiled with CUDA enabled")
+    raise RuntimeError(f"Device type {found.type} is not supported for torch.Generator() api.")
+
+
+# ---------------------------------------------------------------------------------------------
+# Draws. A kind is the name of an engine's method.
+
+
+def _engine_of(generator: Any) -> Any:
+    found = default_generator if generator is None else generator
+    return found._engine or found.engine
+
+
+def draw(
+    generator: Any, kind: str, shape: tuple[int, ...], dtype: Any, *parameters: Any
+) -> Tensor:
+    """A tensor of fresh random numbers.
+
+    Args:
+        generator: None for the default one.
+        kind: rand, randn, randint (low, high), randperm (n), bernoulli_mask (p), dropout_noise
+            (p), or one that reads arrays: multinomial (p, n, replacement), poisson (rate); those
+            take Tensors.
+        shape: of the result.
+        dtype: a NumPy dtype.
+    """
+    handler = ctx.handler
+    if handler is not None:
+        offered = getattr(handler, "draw", None)
+        if offered is not None:
+            found = offered(generator or default_generator, kind, shape, dtype, parameters)
+            if found is not NotImplemented:
+                return found  # type: ignore[no-any-return]
+    t = wrap(draw_array(generator, kind, shape, dtype, parameters))
+    if ctx.modes and _core.thread.inference:
+        t._cell = INFERENCE_CELL
+    return t
+
+
+def draw_array(
+    generator: Any, kind: str, shape: tuple[int, ...], dtype: Any, parameters: tuple[Any, ...]
+) -> Any:
+    """The array of a draw: what a recorder calls to carry it out."""
+    engine = _engine_of(generator)
+    if kind == "rand" or kind == "randn":
+        return getattr(engine, kind)(shape, dtype)
+    if kind == "dropout_noise":
+        return _noise(engine, shape, dtype, *parameters)
+    if kind == "bernoulli_mask":
+        return engine.bernoulli_mask(shape, *parameters)
+    if kind == "randint":
+        return engine.randint(*parameters, shape, dtype)
+    if kind == "randperm":
+        return engine.randperm(*parameters).astype(dtype, copy=False)
+    arrays = [p._data if isinstance(p, Tensor) else p for p in parameters]
+    return getattr(engine, kind)(*arrays)
+
+
+def draw_into(t: Tensor, generator: Any, kind: str, *parameters: Any) -> Tensor:
+    """Overwrite the memory of `t`, in its order, with random numbers; the graph is not touched.
+
+    `kind`: uniform, normal, random, random_from, random_full, bernoulli, bernoulli_tensor,
+    exponential, geometric, cauchy, log_normal; `parameters` as the engine's method takes them.
+    """
+    handler = ctx.handler
+    if handler is not None:
+        offered = getattr(handler, "draw_into", None)
+        if offered is not None:
+            found = offered(t, generator or default_generator, kind, parameters)
+            if found is not NotImplemented:
+                return t
+    fill_array(t._data, generator, kind, parameters)
+    return t
+
+
+def fill_array(array: Any, generator: Any, kind: str, parameters: tuple[Any, ...]) -> None:
+    """Carry out a draw into an array."""
+    engine = _engine_of(generator)
+    if kind == "bernoulli_tensor":
+        (p,) = parameters
+        engine.bernoulli_tensor(p._data if isinstance(p, Tensor) else p, array)
+    else:
+        getattr(engine, kind)(array, *parameters)
+
+
+def _noise(engine: Any, shape: tuple[int, ...], dtype: Any, p: float) -> Any:
+    """What dropout multiplies by: 0 with probability `p`, else ``1 / (1 - p)``."""
+    keep = engine.bernoulli_mask(shape, 1.0 - p)
+    half = dtype in _dtypes.LOW_PRECISION
+    wide = np.float32 if half else dtype.type
+    scale = wide(1.0) / wide(1.0 - p)
+    noise = keep.astype(dtype)
+    if half:
+        scale = scale.astype(dtype)
+        noise[keep] = scale
+    else:
+        np.multiply(noise, scale, out=noise)
+    return noise
+
+
+# ---------------------------------------------------------------------------------------------
+# A tensor that was overwritten by random numbers has no gradient towards what it was.
+
+
+def _overwritten(kind: str) -> Any:
+    return linear(
+        f"overwritten_{kind}", lambda x, values: values,
+        f"_overwritten_{kind}(Tensor self, Tensor values) -> Tensor",
+        x=lambda k, g: k.zeros_like_(g), inputs=("x", "values"), public=False,
+        node=f"{_NODES.get(kind, kind.title().replace('_', ''))}Backward0",
+    )  # fmt: skip
+
+
+_NODES = {"bernoulli": "BernoulliBackward1", "bernoulli_tensor": "BernoulliBackward2",
+          "random_full": "RandomBackward2", "random_from": "RandomBackward0",
+          "random": "RandomBackward0"}  # fmt: skip
+OVERWRITTEN = {
+    kind: _overwritten(kind)
+    for kind in ("uniform", "normal", "random", "random_from", "random_full", "bernoulli",
+                 "bernoulli_tensor", "exponential", "geometric", "cauchy", "log_normal")
+}  # fmt: skip

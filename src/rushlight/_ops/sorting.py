@@ -1,0 +1,493 @@
+"""Rows and functions that order values: sort, topk, median, mode, unique, searchsorted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import Tensor, wrap
+from .._define.kinds import general
+from .._define.results import return_type
+from .._tensor import registry
+from .checks import canonical_dim
+from .in_place import called
+from .reduce import _unpick
+
+_FIELDS = ("values", "indices")
+
+
+def _descending(x: Any) -> Any:
+    """Keys that sort upwards as `x` sorts downwards, NaN first."""
+    kind = x.dtype.kind
+    if kind == "b":
+        return ~x
+    if kind in "iu":
+        return ~x
+    return -x.astype(np.float32) if kind == "V" else -x
+
+
+def _order(x: Any, dim: int, descending: bool) -> Any:
+    """The stable order along `dim`; NaN counts as the largest."""
+    if not descending:
+        return np.argsort(x, dim, kind="stable")
+    if x.dtype.kind in "fV":
+        missing = np.isnan(x)
+        if missing.any():
+            return np.lexsort((_descending(x), ~missing), dim)
+    return np.argsort(_descending(x), dim, kind="stable")
+
+
+def _sort(x: Any, stable: Any, dim: int, descending: bool) -> tuple[Any, Any]:
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    order = _order(x, dim, descending)
+    return np.take_along_axis(x, order, dim), order
+
+
+def _sort_check(x: Any, stable: Any, dim: Any, descending: Any) -> tuple[Any, int, bool]:
+    return stable, canonical_dim(dim, x.ndim), bool(descending)
+
+
+def _put_back(k: Any, g: Any, indices: Any, shape: Any, dim: int) -> Any:
+    return k.value_selecting_backward(g, indices, shape, dim)
+
+
+sort_row = general(
+    "sort", _sort,
+    "sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False)"
+    " -> (Tensor values, Tensor indices)", outputs=2, differentiable_outputs=(True, False),
+    check=_sort_check, returns=return_type("sort", _FIELDS), public=False,
+    x=lambda k, g, out1, x_shape, dim: _put_back(k, g, out1, x_shape, dim),
+)  # fmt: skip
+
+
+def _sorted(x: Any, stable: Any, dim: int, descending: bool) -> Any:
+    return sort_row.call(x, stable=stable, dim=dim, descending=descending)
+
+
+registry.overloaded(
+    "sort",
+    ("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
+     lambda x, dim, descending: _sorted(x, False, dim, descending)),
+    (sort_row.schemas[0], _sorted),
+)  # fmt: skip
+registry.overloaded(
+    "argsort",
+    ("argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor",
+     lambda x, dim, descending: _sorted(_plain(x), False, dim, descending)[1]),
+    ("argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor",
+     lambda x, stable, dim, descending: _sorted(_plain(x), stable, dim, descending)[1]),
+)  # fmt: skip
+
+
+def _plain(x: Tensor) -> Tensor:
+    return x if x._edge is None else wrap(x._data)
+
+
+def msort(input: Tensor) -> Tensor:
+    """`input` sorted along its first dim.
+
+    >>> import rushlight as torch
+    >>> torch.msort(torch.tensor([3, 1, 2]))
+    tensor([1, 2, 3])
+    """
+    return _sorted(input, False, 0, False)[0]  # type: ignore[no-any-return]
+
+
+registry.public("msort", msort)
+
+# ---- the largest, the k-th, the middle, the most frequent -------------------------------------------
+
+
+def _topk(x: Any, k: int, dim: int, largest: bool, sorted: bool) -> tuple[Any, Any]:
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    order = _order(x, dim, largest)
+    order = np.ascontiguousarray(order[(slice(None),) * dim + (slice(0, k),)])
+    return np.take_along_axis(x, order, dim), order
+
+
+def _topk_check(x: Any, k: Any, dim: Any, largest: Any, sorted: Any) -> tuple[Any, ...]:
+    dim = canonical_dim(dim, x.ndim)
+    if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise RuntimeError("selected index k out of range")
+    return int(k), dim, bool(largest), bool(sorted)
+
+
+topk = general(
+    "topk", _topk,
+    "topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True)"
+    " -> (Tensor values, Tensor indices)", attrs=("count", "dim", "largest", "sorted"),
+    outputs=2, differentiable_outputs=(True, False), check=_topk_check,
+    returns=return_type("topk", _FIELDS),
+    x=lambda k, g, out1, x_shape, dim: _put_back(k, g, out1, x_shape, dim),
+)  # fmt: skip
+
+
+def _pick(x: Any, order: Any, position: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    """Value and index at `position` of the order along `dim`."""
+    index = np.take_along_axis(order, position, dim)
+    value = np.take_along_axis(x, index, dim)
+    if keepdim:
+        return value, index
+    return np.asarray(value.squeeze(dim)), np.asarray(index.squeeze(dim))
+
+
+def _constant_position(x: Any, dim: int, position: int) -> Any:
+    return np.full([1 if i == dim else n for i, n in enumerate(x.shape)], position)
+
+
+def _kthvalue(x: Any, k: int, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    return _pick(x, _order(x, dim, False), _constant_position(x, dim, k - 1), dim, keepdim)
+
+
+def _kthvalue_check(x: Any, k: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
+    dim = canonical_dim(dim, x.ndim)
+    if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    return int(k), dim, bool(keepdim)
+
+
+kthvalue = general(
+    "kthvalue", _kthvalue,
+    "kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False)"
+    " -> (Tensor values, Tensor indices)", attrs=("position", "dim", "keepdim"), outputs=2,
+    differentiable_outputs=(True, False), check=_kthvalue_check,
+    returns=return_type("kthvalue", _FIELDS),
+    x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
+)  # fmt: skip
+
+
+def _missing(x: Any) -> Any:
+    return np.isnan(x) if x.dtype.kind in "fV" else np.zeros(x.shape, bool)
+
+
+def _median(ignore: bool) -> Any:
+    def forward(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+        if not x.ndim:
+            return x.copy(), np.zeros((), np.int64)
+        missing = _missing(x)
+        count = (~missing).sum(dim, keepdims=True)
+        order = _order(x, dim, False)
+        middle = (np.maximum(count, 1) - 1) // 2
+        if not ignore:
+            # The first NaN is the median: it follows the numbers in the order.
+            middle = np.where(count < x.shape[dim], count, (x.shape[dim] - 1) // 2)
+        return _pick(x, order, middle, dim, keepdim)
+
+    return forward
+
+
+def _median_check(name: str) -> Any:
+    def check(x: Any, dim: Any, keepdim: Any) -> tuple[int, bool]:
+        dim = canonical_dim(dim, x.ndim)
+        if x.ndim and x.shape[dim] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+        return dim, bool(keepdim)
+
+    return check
+
+
+def _median_rows(name: str, ignore: bool) -> None:
+    kernel = _median(ignore)
+    over_dim = general(
+        f"{name}_dim", kernel,
+        f"{name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
+        outputs=2, differentiable_outputs=(True, False), check=_median_check(name),
+        returns=return_type(name, _FIELDS), node=f"{name.capitalize()}Backward1", public=False,
+        x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
+    )  # fmt: skip
+
+    def everything(x: Any) -> tuple[Any, Any]:
+        if not x.size:
+            return np.full((), np.nan, x.dtype), np.zeros(0, np.int64)
+        value, index = kernel(x.reshape(-1), 0, True)
+        return value.reshape(()), index
+
+    whole = general(
+        f"{name}_all", everything, f"{name}(Tensor self) -> Tensor", residuals=("where",),
+        node=f"{name.capitalize()}Backward0", public=False,
+        x=lambda k, g, where, x_shape: k.take_backward(
+            k.reshape(g, (1,)), x_shape, where),
+    )  # fmt: skip
+    registry.overloaded(
+        name, (whole.schemas[0], called(whole)), (over_dim.schemas[0], called(over_dim))
+    )
+
+
+_median_rows("median", False)
+_median_rows("nanmedian", True)
+
+
+def _mode(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    moved = np.moveaxis(x, dim, -1)
+    rows = moved.reshape(-1, moved.shape[-1])
+    order = np.argsort(rows, 1, kind="stable")
+    ordered = np.take_along_axis(rows, order, 1)
+    picked = np.empty(len(rows), np.int64)
+    for i, row in enumerate(ordered):
+        ends = np.append(np.flatnonzero(row[1:] != row[:-1]), row.size - 1)
+        runs = np.diff(ends, prepend=-1)
+        # The smallest of the most frequent values, at its last position.
+        picked[i] = order[i, ends[np.argmax(runs)]]
+    index = np.moveaxis(picked.reshape(*moved.shape[:-1], 1), -1, dim)
+    value = np.take_along_axis(x, index, dim)
+    if keepdim:
+        return value, np.ascontiguousarray(index)
+    return np.asarray(value.squeeze(dim)), np.asarray(index.squeeze(dim))
+
+
+mode = general(
+    "mode", _mode,
+    "mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)",
+    outputs=2, differentiable_outputs=(True, False), check=_median_check("mode"),
+    returns=return_type("mode", _FIELDS),
+    x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
+)  # fmt: skip
+
+# ---- unique ----------------------------------------------------------------------------------------
+
+
+def _no_derivative(name: str) -> Any:
+    def formula(k: Any, g: Any) -> Any:
+        raise RuntimeError(f"the derivative for '{name}' is not implemented.")
+
+    return formula
+
+
+def _unique(x: Any, dim: int | None) -> tuple[Any, Any, Any]:
+    if dim is None:
+        values, inverse, counts = np.unique(
+            x, return_inverse=True, return_counts=True, equal_nan=False
+        )
+        return values, inverse.reshape(x.shape), counts
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=dim)
+    return values, inverse.reshape(-1), counts
+
+
+def _unique_consecutive(x: Any, dim: int | None) -> tuple[Any, Any, Any]:
+    rows = x.reshape(-1) if dim is None else np.moveaxis(x, dim, 0)
+    changed = rows[1:] != rows[:-1]
+    if changed.ndim > 1:
+        changed = changed.reshape(len(changed), -1).any(1)
+    starts = np.concatenate(([True], changed)) if len(rows) else np.zeros(0, bool)
+    inverse = np.cumsum(starts) - 1
+    first = np.flatnonzero(starts)
+    values = rows[first]
+    counts = np.diff(first, append=len(rows))
+    if dim is None:
+        return values, inverse.reshape(x.shape), counts
+    return np.ascontiguousarray(np.moveaxis(values, 0, dim)), inverse, counts
+
+
+def _unique_row(name: str, kernel: Any, node: str) -> Any:
+    def check(x: Any, dim: Any) -> tuple[Any]:
+        return (None if dim is None else canonical_dim(dim, x.ndim),)
+
+    return general(
+        name, kernel, f"_{name}(Tensor self, int? dim=None) -> (Tensor, Tensor, Tensor)",
+        outputs=3, differentiable_outputs=(True, False, False), check=check, node=node,
+        returns=lambda *outputs: outputs, public=False, x=_no_derivative(name),
+    )  # fmt: skip
+
+
+_unique_whole = _unique_row("unique", _unique, "Unique2Backward0")
+_unique_dim = _unique_row("unique_dim", _unique, "UniqueDimBackward0")
+_unique_runs = _unique_row("unique_consecutive", _unique_consecutive, "UniqueConsecutiveBackward0")
+
+
+def _chosen(found: Any, return_inverse: bool, return_counts: bool) -> Any:
+    values, inverse, counts = found
+    if return_inverse and return_counts:
+        return values, inverse, counts
+    if return_inverse:
+        return values, inverse
+    return (values, counts) if return_counts else values
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The distinct elements, or slices along `dim`, in order.
+
+    Args:
+        sorted: without effect; the result is always sorted, as PyTorch's is.
+        return_inverse: also where in the result each element went.
+        return_counts: also how often each occurs.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.unique.html
+
+    >>> import rushlight as torch
+    >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
+    (tensor([1, 3]), tensor([1, 2]))
+    """
+    row = _unique_whole if dim is None else _unique_dim
+    return _chosen(row.call(input, dim), return_inverse, return_counts)
+
+
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """`input` without repetitions of an element that follow it directly.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.unique_consecutive.html
+
+    >>> import rushlight as torch
+    >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 1]))
+    tensor([1, 2, 1])
+    """
+    return _chosen(_unique_runs.call(input, dim), return_inverse, return_counts)
+
+
+registry.public("unique", unique)
+registry.public("unique_consecutive", unique_consecutive)
+
+# ---- counting --------------------------------------------------------------------------------------
+
+
+def _bincount(x: Any, weights: Any, minlength: int) -> Any:
+    if x.dtype.kind not in "iu":
+        name = _dtypes.from_numpy(x.dtype).type_name
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{name}'")
+    if x.ndim != 1 or (x.size and x.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    if weights is None:
+        return np.bincount(x, minlength=minlength).astype(np.int64, copy=False)
+    if weights.shape != x.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    dtype = weights.dtype if weights.dtype == np.float32 else np.dtype(np.float64)
+    out = np.zeros(max(minlength, int(x.max()) + 1 if x.size else 0), dtype)
+    np.add.at(out, x, weights.astype(dtype, copy=False))
+    return out
+
+
+def _bincount_check(x: Any, weights: Any, minlength: Any) -> tuple[int]:
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    return (int(minlength),)
+
+
+bincount = general(
+    "bincount", _bincount,
+    "bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor",
+    inputs=("x", "weights"), optional=("weights",), check=_bincount_check,
+)  # fmt: skip
+
+
+def _histc(x: Any, bins: int, low: float, high: float) -> Any:
+    if x.dtype.kind != "f":
+        name = _dtypes.from_numpy(x.dtype).type_name
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{name}'")
+    if bins <= 0:
+        raise RuntimeError("torch.histc(): bins must be > 0")
+    flat = x.reshape(-1)
+    if low == high and flat.size:
+        low, high = float(flat.min()), float(flat.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise RuntimeError(f"torch.histc: range of [{low}, {high}] is not finite")
+    if low > high:
+        raise RuntimeError("torch.histc: max must be larger than min")
+    inside = flat[(flat >= low) & (flat <= high)]
+    place = ((inside - x.dtype.type(low)) / x.dtype.type(high - low) * bins).astype(np.int64)
+    return np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(x.dtype)
+
+
+histc = general(
+    "histc", _histc,
+    "histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor", inputs=("x",),
+    attrs=("bins", "low", "high"),
+)  # fmt: skip
+
+# ---- searching -------------------------------------------------------------------------------------
+
+
+def _search(boundaries: Any, values: Any, sorter: Any, out_int32: bool, right: bool) -> Any:
+    side: Any = "right" if right else "left"
+    if boundaries.ndim == 1:
+        found = np.searchsorted(boundaries, values, side, sorter)
+    else:
+        rows = boundaries.reshape(-1, boundaries.shape[-1])
+        wanted = values.reshape(len(rows), -1)
+        orders = [None] * len(rows) if sorter is None else sorter.reshape(rows.shape)
+        found = np.stack(
+            [np.searchsorted(b, v, side, o) for b, v, o in zip(rows, wanted, orders, strict=True)]
+        ).reshape(values.shape)
+    return np.asarray(found).astype(np.int32 if out_int32 else np.int64)
+
+
+search_row = general(
+    "searchsorted", _search,
+    "_searchsorted(Tensor sorted_sequence, Tensor self, Tensor? sorter, bool out_int32, bool right)"
+    " -> Tensor", inputs=("boundaries", "values", "sorter"), optional=("sorter",), public=False,
+)  # fmt: skip
+
+
+def _searchsorted(
+    boundaries: Tensor, values: Any, out_int32: bool, right: bool, side: Any, sorter: Any
+) -> Any:
+    name = "torch.searchsorted(): "
+    if side is not None:
+        if side not in ("left", "right"):
+            raise RuntimeError(f"{name}side can only be 'left' or 'right' but got {side}")
+        if right and side == "left":
+            raise RuntimeError(
+                f"{name}side and right can't be set to opposites, got side of left while right was "
+                "True"
+            )
+        right = side == "right"
+    values = _as_value(values, boundaries)
+    have, want = boundaries._data.shape, values._data.shape
+    if len(have) != 1 and (len(have) != len(want) or have[:-1] != want[:-1]):
+        raise RuntimeError(
+            f"{name}boundaries tensor should be 1 dimension or the first N-1 dimensions of "
+            "boundaries tensor and input value tensor must match, but we got boundaries tensor "
+            f"{list(have)} and input value tensor {list(want)}"
+        )
+    return search_row.call(_plain(boundaries), _plain(values), sorter, out_int32, bool(right))
+
+
+def _as_value(value: Any, like: Tensor) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    return _core.constant(value, _dtypes.number_dtype(value).numpy)
+
+
+_SEARCH = "bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None"
+registry.overloaded(
+    "searchsorted",
+    (f"searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, {_SEARCH}) -> Tensor",
+     _searchsorted),
+    (f"searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, {_SEARCH}) -> Tensor",
+     _searchsorted),
+    method=False,
+)  # fmt: skip
+
+
+def _bucketize(values: Any, boundaries: Tensor, out_int32: bool, right: bool) -> Any:
+    if boundaries._data.ndim != 1:
+        raise RuntimeError(
+            f"boundaries tensor must be 1 dimension, but got dim({boundaries._data.ndim})"
+        )
+    return _searchsorted(boundaries, values, out_int32, right, None, None)
+
+
+registry.overloaded(
+    "bucketize",
+    ("bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False)"
+     " -> Tensor", _bucketize),
+    ("bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False)"
+     " -> Tensor", _bucketize),
+    method=False,
+)  # fmt: skip
