@@ -1,24 +1,72 @@
-"""rushlight: PyTorch's training loop on NumPy. ``import rushlight as torch``."""
+"""rushlight: PyTorch's training loop on NumPy.
+
+``import rushlight as torch``, or ``rushlight run script.py`` with the script's own
+``import torch``. Names are found when they are first used, so that importing costs little more
+than importing NumPy.
+"""
 
 from __future__ import annotations
 
+from math import e, inf, nan, pi
 from typing import Any
 
 from . import _dtypes
 from ._alias import as_torch
 from ._core import Tensor
 from ._dtypes import (
-    bfloat16, bool, cdouble, cfloat, complex64, complex128, double, dtype, float, float16, float32,
-    float64, half, int, int8, int16, int32, int64, long, short, uint8, uint16, uint32, uint64,
+    bfloat16,
+    bool,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
+    double,
+    dtype,
+    float,
+    float16,
+    float32,
+    float64,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    short,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
 )  # fmt: skip
 from ._missing import missing_attribute
 from ._tensor import assemble, registry
-from ._tensor.device import CONSTANTS, Size, device
+from ._tensor.device import CONSTANTS, Size, device, layout, memory_format
 from ._version import __rushlight_version__, __version__
 
+newaxis = None
+
+#: Modules that are attributes of the package once they are asked for.
 _SUBMODULES = frozenset(
-    ("autograd", "nn", "optim", "utils", "serialization", "version", "torch_version")
-)
+    (
+        "accelerator", "autograd", "backends", "compiler", "cuda", "mps", "nn", "optim", "random",
+        "return_types", "serialization", "testing", "torch_version", "utils", "version",
+    )
+)  # fmt: skip
+
+#: Names that live in a module which is loaded when they are asked for.
+_LAZY = {
+    "enable_grad": "autograd.grad_mode",
+    "inference_mode": "autograd.grad_mode",
+    "is_grad_enabled": "autograd.grad_mode",
+    "is_inference_mode_enabled": "autograd.grad_mode",
+    "no_grad": "autograd.grad_mode",
+    "set_grad_enabled": "autograd.grad_mode",
+    "compile": "_compile",
+    "load": "serialization",
+    "save": "serialization",
+    "set_printoptions": "_tensor.printing",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -27,10 +75,27 @@ def __getattr__(name: str) -> Any:
     if target is not None:
         found = globals()[name] = registry.resolve(target)
         return found
-    if name in _SUBMODULES:
+    where = _LAZY.get(name)
+    if where is not None or name in _SUBMODULES:
         from importlib import import_module
 
-        return import_module("." + name, __name__)
+        if where is None:
+            return import_module("." + name, __name__)
+        found = globals()[name] = getattr(import_module("." + where, __name__), name)
+        return found
     if name in CONSTANTS:
         return CONSTANTS[name]
     raise missing_attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *registry.FUNCTIONS, *_LAZY, *_SUBMODULES, *CONSTANTS})
+
+
+__all__ = [
+    "Size", "Tensor", "as_torch", "assemble", "bfloat16", "bool", "cdouble", "cfloat", "complex64",
+    "complex128", "device", "double", "dtype", "e", "float", "float16", "float32", "float64",
+    "half", "inf", "int", "int8", "int16", "int32", "int64", "layout", "long", "memory_format",
+    "nan", "newaxis", "pi", "short", "uint8", "uint16", "uint32", "uint64",
+    "__rushlight_version__", "__version__", "_dtypes",
+]  # fmt: skip

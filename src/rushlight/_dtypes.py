@@ -250,4 +250,4 @@ def number_dtype(value: Any) -> dtype:
 bool_type = type(True)
 int_type = type(1)
 float_type = type(1.0)
-complex_type = type(1j)
+complex_type = complex

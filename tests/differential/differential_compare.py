@@ -104,9 +104,9 @@ class Comparison:
         finite = np.isfinite(e) & np.isfinite(f)
         scale = np.abs(e)
         units: float = POINTWISE_UNITS
-        if "second" in label:
+        if "second" in label or kind == "second":
             units = SECOND_UNITS
-        elif "first" in label:
+        elif "first" in label or kind == "first":
             units = GRADIENT_UNITS
         elif kind in ("sum", "training", "program"):
             units = SUM_UNITS

@@ -20,6 +20,9 @@ class MultiViewNode(Node):
 
     __slots__ = ("attributes", "dtype", "outputs", "shapes")
     op: Any
+    attributes: tuple[Any, ...]
+    dtype: Any
+    shapes: list[Any]
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         return self.lifted(RAW, g, keep)

@@ -14,9 +14,10 @@ from .. import _core, _dtypes
 from .._core import INFERENCE_CELL, MISSING, Tensor, ViewInfo, ctx
 from . import render
 
+
 def plain(*outputs: Tensor) -> bool:
     """Whether this thread records nothing now; marks the outputs of inference mode."""
-    if _core.thread.grad:
+    if _core.thread.grad and not _core.thread.inference:
         return False
     if _core.thread.inference:
         for t in outputs:

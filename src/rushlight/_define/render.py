@@ -196,7 +196,8 @@ class Template:
         for i in diff:
             none = f"None if x{i} is None else " if row.inputs[i] in row.optional else ""
             add(f"    e{i} = {none}x{i}._edge")
-        add("    if " + " and ".join(f"e{i} is None" for i in diff) + ":")
+        idle = " and ".join(f"e{i} is None" for i in diff)
+        add(f"    if {idle} or o0.dtype.kind in 'biu':" if row.integers_end else f"    if {idle}:")
         add(f"      {no_edges}")
         add(f"      if ctx.modes: plain({', '.join(outputs)})")
         add(f"      {finish}")

@@ -26,6 +26,11 @@ class VariadicNode(Node):
 
     __slots__ = ("attributes", "cells", "shapes", "tensors", "versions")
     op: Any
+    attributes: list[Any]
+    cells: list[Any]
+    shapes: list[Any]
+    tensors: Any
+    versions: list[int]
 
     def _arguments(self, k: Any, keep: bool) -> list[Any]:
         op = self.op
@@ -55,16 +60,17 @@ class VariadicNode(Node):
         from ..autograd import messages
 
         if self.tensors is None:
-            raise RuntimeError(messages.SECOND_TIME)
+            raise messages.freed_error()
         for i, (cell, version) in enumerate(zip(self.cells, self.versions, strict=True)):
             if cell[0] != version:
-                a = self.tensors[i]
-                raise RuntimeError(
-                    "one of the variables needed for gradient computation has been modified by an "
-                    f"inplace operation: [torch.{_dtypes.from_numpy(a.dtype).type_name}Tensor "
-                    f"{list(a.shape)}] is at version {cell[0]}; expected version {version} "
-                    "instead. Hint: enable anomaly detection to find the operation that failed to "
-                    "compute its gradient, with torch.autograd.set_detect_anomaly(True)."
+                if "_packed" in self.__dict__:
+                    from ..autograd.observer import unpack
+
+                    if unpack(self, i):
+                        continue
+                owner, output = _core.visible(self.edges[i])
+                raise messages.modified_error(
+                    self, self.tensors[i], owner, output, cell[0], version
                 )
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:

@@ -21,10 +21,11 @@ def _astype(x: Any, dtype: Any) -> Any:
 cast = linear(
     "cast", _astype, "_cast(Tensor self, ScalarType dtype) -> Tensor",
     x=lambda k, g, x_dtype: k.cast(g, x_dtype), hidden=True, public=False,
+    integers_end=True,
 )  # fmt: skip
 to_copy = linear(
     "to_copy", _astype, "_to_copy(Tensor self, ScalarType dtype) -> Tensor",
-    x=lambda k, g, x_dtype: k.cast(g, x_dtype), public=False,
+    x=lambda k, g, x_dtype: k.cast(g, x_dtype), public=False, integers_end=True,
 )  # fmt: skip
 clone = linear(
     "clone", lambda x: x.copy(order="K"),

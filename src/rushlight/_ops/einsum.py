@@ -10,7 +10,6 @@ from .._core import Tensor
 from .._define.variadic import variadic
 
 
-
 def _normal(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     """Subscripts of the operands and the output, with ellipses spelled out in capitals."""
     equation = equation.replace(" ", "")

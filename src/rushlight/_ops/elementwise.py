@@ -136,14 +136,14 @@ abs_ = elementwise("abs", np.absolute, _unary("abs"), x=lambda k, g, x: g * k.si
 def _sign(x: Any) -> Any:
     """NumPy's sign of NaN is NaN, PyTorch's is 0."""
     out = np.sign(x)
-    return np.nan_to_num(out, copy=False, nan=0.0) if x.dtype.kind == "f" else out
+    return np.where(x == x, out, x.dtype.type(0)) if x.dtype.kind == "f" else out
 
 
 sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
 floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
 ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
 trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))
-rint = elementwise("rint", np.rint, "round(Tensor self) -> Tensor", node="RoundBackward0",
+rint = elementwise("rint", lambda x: x.copy() if x.dtype.kind in "iu" else np.rint(x), "round(Tensor self) -> Tensor", node="RoundBackward0",
                    x=lambda k, g: k.zeros_like_(g), public=False)  # fmt: skip
 
 # ---- activations ------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ pow_tensor = elementwise(
 )  # fmt: skip
 
 
-def pow(input: Any, exponent: Any) -> Any:  # noqa: A001 - PyTorch's name
+def pow(input: Any, exponent: Any) -> Any:
     """``input ** exponent``, elementwise.
 
     >>> import rushlight as torch

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import Tensor, wrap
+from .._core import Tensor
 from .._define.kinds import linear
 from .._kernels import scatter as kernels
 from .._tensor import registry
@@ -191,4 +191,3 @@ def _shorten_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: flo
 embedding_function.__name__ = embedding_function.__qualname__ = "embedding"
 registry.public("one_hot", one_hot, torch=False, method=False, nn=True)
 registry.public("embedding", embedding_function, torch=False, method=False, nn=True)
-_ = wrap

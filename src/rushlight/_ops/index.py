@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _dtypes
 from .._core import Tensor
-from .._define.kinds import Row, general, linear
+from .._define.kinds import general, linear
 from .._kernels import scatter as kernels
 
 _BOOL, _BYTE = np.dtype(np.bool_), np.dtype(np.uint8)
@@ -29,7 +29,7 @@ def key_of(indices: tuple[Any, ...], places: tuple[int, ...]) -> tuple[Any, ...]
         if array.dtype is _BOOL or array.dtype is _BYTE:
             key.extend(array.nonzero() if array.ndim else array.reshape(1).nonzero())
         else:
-            key.append(array)
+            key.append(array if array.dtype.itemsize == 8 else array.astype(np.int64))
     return tuple(key)
 
 
@@ -55,15 +55,13 @@ def result_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...
 
 def _check_indices(x: Any, indices: tuple[Any, ...], places: tuple[int, ...]) -> None:
     """PyTorch's complaints about index tensors, found when NumPy has refused them."""
-    key: list[Any] = []
-    for number, (array, place) in enumerate(zip(indices, places, strict=True)):
+    for array, place in zip(indices, places, strict=True):
         if array.dtype in (_BOOL, _BYTE):
             for j, n in enumerate(array.shape):
                 if place + j >= x.ndim or x.shape[place + j] != n:
                     raise mask_error(array.shape, x.shape, place, j)
         elif array.dtype.kind != "i":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        del number
     key = [part for part in key_of(indices, places) if not isinstance(part, slice)]
     try:
         np.broadcast_shapes(*(part.shape for part in key))
@@ -235,4 +233,3 @@ def rows(count: int) -> IndexRows:
 
 rows(1)
 rows(2)
-_ = Row

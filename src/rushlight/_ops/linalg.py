@@ -6,9 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from .. import _dtypes
 from .._core import RAW, TEN, Tensor
 from .._define.kinds import bilinear, joint
 from .movement import expand, reshape, squeeze, unsafe_view, unsqueeze
+
+
+def _product(x: Any, y: Any) -> Any:
+    """np.matmul; half precision is computed in float32 and rounded once."""
+    if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
+        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    return np.matmul(x, y)
+
 
 def _mm_check(x: Any, y: Any) -> Any:
     if x.ndim != 2:
@@ -20,7 +29,7 @@ def _mm_check(x: Any, y: Any) -> Any:
             f"mat1 and mat2 shapes cannot be multiplied ({x.shape[0]}x{x.shape[1]} and "
             f"{y.shape[0]}x{y.shape[1]})"
         )
-    return np.matmul(x, y)
+    return _product(x, y)
 
 
 mm = bilinear(
@@ -39,7 +48,7 @@ def _bmm(x: Any, y: Any) -> Any:
             f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
             f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
         )
-    return np.matmul(x, y)
+    return _product(x, y)
 
 
 bmm = bilinear(
@@ -58,7 +67,7 @@ def _mv(x: Any, y: Any) -> Any:
             f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec "
             f"({y.shape[0]})"
         )
-    return np.matmul(x, y)
+    return _product(x, y)
 
 
 mv = bilinear(
@@ -78,7 +87,7 @@ def _dot(x: Any, y: Any) -> Any:
             "have the same number of elements, but got "
             f"{x.shape[0]} and {y.shape[0]} elements respectively"
         )
-    return np.dot(x, y)
+    return _product(x, y)
 
 
 dot = bilinear(
@@ -137,10 +146,10 @@ def _linear(x: Any, w: Any, b: Any) -> Any:
     if x.ndim == 2:
         if x.shape[1] != w.shape[1]:
             _linear_check(x, w, b)
-        out = np.matmul(x, w.T)
+        out = _product(x, w.T)
     else:
         _linear_check(x, w, b)
-        out = np.matmul(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
+        out = _product(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
     if b is not None:
         np.add(out, b, out=out)
     return out
@@ -262,7 +271,7 @@ def _mismatch(x: Any, y: Any) -> str:
     )
 
 
-RAW.matmul = np.matmul  # type: ignore[attr-defined]
+RAW.matmul = _product  # type: ignore[attr-defined]
 TEN.matmul = matmul  # type: ignore[attr-defined]
 
 

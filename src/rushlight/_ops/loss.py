@@ -122,7 +122,7 @@ huber_loss = general(
 
 
 def _soft_margin(x: Any, y: Any, reduction: int) -> Any:
-    return _reduced(np.log1p(np.exp(-y * x)), reduction)
+    return _reduced(special.softplus(-y * x), reduction)
 
 
 soft_margin_loss = general(
@@ -307,21 +307,40 @@ def _nll_backward(
     return out
 
 
-def _nll_named(name: str, node: str) -> Any:
+def _nll_of_one(x: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Any:
+    """The input is the classes of one example, without a batch."""
+    loss = _nll(x[None], target.reshape(-1), weight, reduction, ignore_index)
+    return loss.reshape(()) if reduction == NONE else loss
+
+
+def _batched(k: Any, g: Any, target: Any, weight: Any, x_shape: Any, reduction: int,
+             ignore_index: int) -> Any:  # fmt: skip
+    target = k.reshape(target, (-1,))
+    if reduction == NONE:
+        g = k.reshape(g, (1,))
+    wide = k.nll_loss_backward(g, target, weight, (1, *x_shape), reduction, ignore_index)
+    return k.reshape(wide, x_shape)
+
+
+def _nll_named(name: str, node: str, forward: Any, formula: Any) -> Any:
     """Images have an op of their own in PyTorch, which shows in the name of the node."""
     return linear(
-        name, _nll,
+        name, forward,
         f"_{name}(Tensor self, Tensor target, Tensor? weight, int reduction, "
         "SymInt ignore_index) -> Tensor",
         inputs=("x", "target", "weight"), optional=("weight",), floats=True, promotion="none",
-        x=lambda k, g, target, weight, x_shape, reduction, ignore_index: k.nll_loss_backward(
-            g, target, weight, x_shape, reduction, ignore_index),
-        node=node, public=False,
+        x=formula, node=node, public=False,
     )  # fmt: skip
 
 
-nll_loss = _nll_named("nll_loss", "NllLossBackward0")
-nll_loss2d = _nll_named("nll_loss2d", "NllLoss2DBackward0")
+def _nll_slope(k: Any, g: Any, target: Any, weight: Any, x_shape: Any, reduction: int,
+               ignore_index: int) -> Any:  # fmt: skip
+    return k.nll_loss_backward(g, target, weight, x_shape, reduction, ignore_index)
+
+
+nll_loss = _nll_named("nll_loss", "NllLossBackward0", _nll, _nll_slope)
+nll_loss2d = _nll_named("nll_loss2d", "NllLoss2DBackward0", _nll, _nll_slope)
+nll_loss_single = _nll_named("nll_loss_single", "NllLossBackward0", _nll_of_one, _batched)
 nll_loss_backward = linear(
     "nll_loss_backward", _nll_backward,
     "_nll_loss_backward(Tensor grad, Tensor target, Tensor? weight, SymInt[] shape, "

@@ -8,13 +8,14 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import Tensor, ctx
+from .._define import promote
 from .._define.kinds import general, linear
 from .._tensor import registry
 from ..autograd import inplace
 from . import copying
 from .casting import cast
 from .elementwise import where_row
-from .in_place import called, in_place_overloads, register_twin, written
+from .in_place import called, register_twin, written
 
 # ---- masked_fill ------------------------------------------------------------------------------
 
@@ -40,13 +41,20 @@ def _mask_check(name: str) -> Any:
     return check
 
 
+def _together(x: Any, mask: Any) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(x.shape, mask.shape)
+    except ValueError:
+        raise promote.broadcast_error(x.shape, mask.shape) from None
+
+
 def _masked_fill(x: Any, mask: Any, value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         value = copying.as_element(value, x.dtype)
     if mask.shape == x.shape:
         out = x.copy()
     else:
-        out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)), order="C")
+        out = np.array(np.broadcast_to(x, _together(x, mask)), order="C")
     np.copyto(out, value, "unsafe", where=mask)
     return out
 
@@ -65,9 +73,8 @@ masked_fill_tensor = linear(
     value=lambda k, g, mask, value_dtype: k.cast(k.sum_all(k.keep_where(mask, g)), value_dtype),
     public=False,
 )  # fmt: skip
-registry.overloaded(
-    "masked_fill", *((row.schemas[0], called(row)) for row in (masked_fill_scalar, masked_fill_tensor))
-)
+_MASKED_FILLS = (masked_fill_scalar, masked_fill_tensor)
+registry.overloaded("masked_fill", *((row.schemas[0], called(row)) for row in _MASKED_FILLS))
 
 
 def _fill_directly(row: Any) -> Any:
@@ -102,7 +109,6 @@ registry.overloaded(
      _fill_directly(masked_fill_tensor)),
     function=False,
 )  # fmt: skip
-_ = in_place_overloads
 
 # ---- masked_select and masked_scatter ------------------------------------------------------------
 
@@ -110,7 +116,7 @@ _ = in_place_overloads
 def _masked_select(x: Any, mask: Any) -> Any:
     if x.shape == mask.shape:
         return x[mask] if x.ndim else x.reshape(1)[mask.reshape(1)]
-    shape = np.broadcast_shapes(x.shape, mask.shape)
+    shape = _together(x, mask)
     return np.broadcast_to(x, shape)[np.broadcast_to(mask, shape)]
 
 
@@ -139,7 +145,7 @@ masked_select_backward = linear(
 
 
 def _masked_scatter(x: Any, mask: Any, source: Any) -> Any:
-    out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)), order="C")
+    out = np.array(np.broadcast_to(x, _together(x, mask)), order="C")
     mask = np.broadcast_to(mask, out.shape)
     count = int(np.count_nonzero(mask))
     if count > source.size:

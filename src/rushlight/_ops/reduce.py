@@ -14,6 +14,7 @@ from .._kernels import reduce, special
 from .casting import cast
 from .checks import canonical_dim, canonical_dims
 
+
 def _opened(k: Any, g: Any, dims: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]) -> Any:
     """`g` with the reduced dims put back as size 1, so that it broadcasts against the input."""
     if keepdim or not shape:

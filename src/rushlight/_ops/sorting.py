@@ -491,3 +491,26 @@ registry.overloaded(
      " -> Tensor", _bucketize),
     method=False,
 )  # fmt: skip
+
+
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """Whether each of `elements` is among `test_elements`.
+
+    >>> import rushlight as torch
+    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2]))
+    tensor([False,  True, False])
+    """
+    found = isin_row.call(
+        _as_value(elements, test_elements), _as_value(test_elements, elements), invert
+    )
+    return found  # type: ignore[no-any-return]
+
+
+isin_row = general(
+    "isin", lambda x, wanted, invert: np.isin(x, wanted, invert=invert),
+    "_isin(Tensor elements, Tensor test_elements, bool invert) -> Tensor",
+    inputs=("x", "wanted"), public=False,
+)  # fmt: skip
+registry.public("isin", isin, method=False)

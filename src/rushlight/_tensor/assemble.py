@@ -5,8 +5,35 @@ from __future__ import annotations
 from .. import _dtypes
 from .._core import Tensor
 from .._define import binding
-from .._ops import copying, dropout, embedding, index, masking, scattering, sorting
-from . import attributes, creation, device, indexing, operators, overloads, randoms, ranges, registry
+from .._ops import (
+    activation,
+    conv,
+    copying,
+    dropout,
+    embedding,
+    index,
+    loss,
+    masking,
+    norm,
+    pad,
+    pool,
+    scattering,
+    softmax,
+    sorting,
+)
+from . import (
+    attributes,
+    convert,
+    creation,
+    device,
+    indexing,
+    legacy,
+    operators,
+    overloads,
+    randoms,
+    ranges,
+    registry,
+)  # fmt: skip
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -17,6 +44,9 @@ binding.configure(
 registry.register_rows()
 registry.attach()
 attributes.attach()
+convert.attach()
+legacy.attach()
 operators.attach()
 indexing.attach()
 __all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scattering", "sorting"]
+__all__ += ["activation", "conv", "loss", "norm", "pad", "pool", "softmax"]

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import Tensor, wrap
-from ..autograd import inplace
+from .._core import Tensor, bump
 from . import from_data
 from .device import check_device, device as device_type
 from .options import (
@@ -303,7 +302,7 @@ def _filler(name: str, maker: Any) -> None:
 
     def make_out(size: Any, out: Any, dtype: Any, *options: Any) -> Tensor:
         check_out(out, dtype)
-        return inplace.write_out(_Named(name), wrap(allocate(maker, size, out._data.dtype)), out)
+        return into(name, allocate(maker, size, out._data.dtype, name), out)
 
     def make_new(self: Tensor, size: Any, dtype: Any, *options: Any) -> Tensor:
         return finish(allocate(maker, size, numpy_dtype(dtype, self._data.dtype)), *options)
@@ -322,22 +321,22 @@ def _filler(name: str, maker: Any) -> None:
     )
 
 
-class _Named:
-    """What `write_out` wants to know of an op: its name."""
-
-    __slots__ = ("public_name",)
-
-    def __init__(self, public_name: str) -> None:
-        self.public_name = public_name
-
-
 def into(name: str, array: Any, out: Tensor) -> Tensor:
-    """Write a fresh array into ``out=`` of the constructor `name`."""
+    """Write a fresh array into ``out=`` of the constructor `name`, which takes its shape."""
+    if _core.thread.grad and out._edge is not None:
+        raise RuntimeError(
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+            "but one of the arguments requires grad."
+        )
+    if out._data.shape != array.shape:
+        out._data = np.empty(array.shape, out._data.dtype)
     token = _core.be_quiet()
     try:
-        return inplace.write_out(_Named(name), wrap(array.astype(out._data.dtype, copy=False)), out)
+        np.copyto(out._data, array, casting="unsafe")
     finally:
         _core.be_loud(token)
+    bump(out)
+    return out
 
 
 def _empty(size: Any, dtype: Any, layout: Any, device: Any, pin: Any, memory_format: Any,

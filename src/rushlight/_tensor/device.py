@@ -62,9 +62,9 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: Any = None, index: Any = None) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, type: Any = None, index: Any = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index  # noqa: A001
+            type, index = type.type, type.index
         elif isinstance(type, int) and not isinstance(type, bool):
             raise RuntimeError(
                 "Cannot access accelerator device when none is available."
@@ -82,7 +82,7 @@ class device:
             name, _, number = type.partition(":")
             if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
                 raise RuntimeError(f"Invalid device string: '{type}'")
-            type, index = name, int(number)  # noqa: A001
+            type, index = name, int(number)
         if type not in _KINDS:
             if not type or not type.isalnum():
                 raise RuntimeError(f"Invalid device string: '{type}'")

@@ -21,6 +21,7 @@ from .._ops import movement
 from .._ops.casting import alias
 from .._ops.copying import copy_, fill_
 from ..autograd import inplace
+from . import registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +135,7 @@ def _slice(x: Any, dim: int, key: slice, skip_whole: bool = False) -> Any:
     start, end, step = key.indices(size)
     if step < 0:
         raise ValueError("step must be greater than zero")
-    if skip_whole and start == 0 and end == size and step == 1:
+    if skip_whole and not key.start and end == size and step == 1:
         return x
     if ctx.handler is not None or dim:
         return movement.slice_row.call(x, dim, start, max(start, end), step)
@@ -312,9 +313,9 @@ def _from_sequence(part: Any) -> Any:
     if isinstance(part, np.ndarray):
         array = part
     else:
-        from .creation import array_from
+        from .from_data import array_from
 
-        array = array_from(part, None) if len(part) else np.zeros(0, np.int64)
+        array = array_from(part) if len(part) else np.zeros(0, np.int64)
     if array.dtype not in _MASKS:
         array = array.astype(np.int64)
     return _tensor_part(wrap(np.array(array)))
@@ -451,6 +452,40 @@ def index_put_places_(
         return x
     result = row.call(inplace.shadow_of(x, False), values, *tensors, places, accumulate)
     return inplace.write(x, result)
+
+
+def _places(x: Any, indices: Any) -> tuple[int, ...]:
+    places, dim = [], 0
+    for t in indices:
+        places.append(dim)
+        dim += t._data.ndim if t._data.dtype in _MASKS else 1
+    if dim > x._data.ndim:
+        raise IndexError(
+            f"too many indices for tensor of dimension {x._data.ndim} (got {dim})"
+        )
+    _check_masks(x._data.shape, places, indices)
+    return tuple(places)
+
+
+def _index_put(x: Any, indices: Any, values: Any, accumulate: bool) -> Any:
+    row = rows.rows(len(indices)).put
+    return row.call(x, values, *indices, _places(x, indices), accumulate)
+
+
+def _index_put_(x: Any, indices: Any, values: Any, accumulate: bool) -> Any:
+    return index_put_places_(x, _places(x, indices), indices, values, accumulate)
+
+
+registry.overloaded(
+    "index_put",
+    ("index_put(Tensor self, Tensor[] indices, Tensor values, bool accumulate=False) -> Tensor",
+     _index_put),
+)  # fmt: skip
+registry.overloaded(
+    "index_put_",
+    ("index_put_(Tensor(a!) self, Tensor[] indices, Tensor values, bool accumulate=False)"
+     " -> Tensor(a!)", _index_put_),
+)  # fmt: skip
 
 
 def _warn_about_expanded() -> None:

@@ -16,13 +16,17 @@ from __future__ import annotations
 
 from operator import attrgetter
 from sys import getrefcount
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
-from .._core import LEAF, TEN, Node, Tensor, be_loud, be_quiet, ctx, wrap
-from . import messages
+from .._core import (
+    LEAF, RAW, TEN, Fit, Node, Slot, Tensor, be_loud, be_quiet, ctx, fit, thread, wrap,
+)  # fmt: skip
+from . import hooks, messages
+from .observer import settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,6 +78,9 @@ def run_fast(root: Any, g: Any, keep: bool) -> None:
             g = pop(node, None)
             if g is None:
                 continue
+            # The node may hand this very array on to several edges: no longer the pass's own.
+            if owned:
+                owned.discard(id(g))
             for edge, h in zip(node.edges, node.raw(g, keep), strict=True):
                 if h is None or edge is None:
                     continue
@@ -90,6 +97,9 @@ def run_fast(root: Any, g: Any, keep: bool) -> None:
         be_loud(token)
 
 
+# Several threads may add to one leaf.
+_accumulating = Lock()
+
 # How many references an array has that only `accumulate`'s caller and parameter know, as
 # getrefcount counts them: the caller's name, the parameter, getrefcount's own.
 _UNSHARED = 3
@@ -101,25 +111,33 @@ def accumulate(leaf: Tensor, g: Any) -> None:
     The array itself becomes the gradient if nobody else can see it and it has the leaf's
     layout; else a copy does, so that no two `.grad`s share memory.
     """
-    grad = leaf._grad
-    data = leaf._data
     if leaf._edge is None:
         return
-    if grad is None:
-        unshared = type(g) is _ndarray and getrefcount(g) <= _UNSHARED
-        base = g.base if unshared else None
-        if base is not None:
-            unshared = type(base) is _ndarray and getrefcount(base) <= 3 and base.base is None
-        if not unshared or g.strides != data.strides or g.dtype != data.dtype:
-            fresh = np.empty_like(data, subok=False)
-            fresh[...] = g
-            g = fresh
-        leaf._grad = wrap(g)
-    elif grad._edge is None:
-        _core.bump(grad)
-        np.add(grad._data, g, out=grad._data, casting="same_kind")
-    else:
-        leaf._grad = grad + wrap(np.asarray(g))  # type: ignore[operator]
+    with _accumulating:
+        grad = leaf._grad
+        if grad is None:
+            data = leaf._data
+            unshared = type(g) is _ndarray and getrefcount(g) <= _UNSHARED
+            base = g.base if unshared else None
+            if base is not None:
+                unshared = type(base) is _ndarray and getrefcount(base) <= 3 and base.base is None
+            if not unshared or g.strides != data.strides or g.dtype != data.dtype:
+                g = laid_out(g, data)
+            leaf._grad = wrap(g)
+        else:
+            _core.bump(grad)
+            np.add(grad._data, g, out=grad._data, casting="same_kind")
+
+
+def laid_out(g: Any, data: Any) -> Any:
+    """A copy of `g` in the layout of `data`; contiguous where that has gaps or overlaps."""
+    fresh = np.empty_like(data, subok=False)
+    if fresh.strides != data.strides:
+        fresh = np.empty(data.shape, data.dtype)
+    fresh[...] = g
+    return fresh
+
+
 
 
 # ---------------------------------------------------------------------------------------------
@@ -158,13 +176,19 @@ class Pass:
                 pending[root] = g
         order = collect(roots)
         needed = None if self.captures is None else self._needed(order)
-        waiting = _leaf_waits(order, roots) if ctx.hooks else None
+        self.order, self.needed = order, needed
+        waiting = _leaf_waits(order) if ctx.hooks else None
+        outer, thread.walk = thread.walk, self
         token = be_quiet()
         try:
             for node in order:
                 g = pending.pop(node, None)
                 if g is None:
+                    if waiting is not None:
+                        self._leaves_done(node, waiting, pending)
                     continue
+                if owned:
+                    owned.discard(id(g))
                 if needed is not None and node not in needed and node not in self.captures:
                     if waiting is not None:
                         self._leaves_done(node, waiting, pending)
@@ -175,8 +199,19 @@ class Pass:
             for leaf in [e for e in pending if e._sequence < 0]:
                 self._leaf(leaf, pending.pop(leaf))
         finally:
+            thread.walk = outer
             be_loud(token)
         return self.captured
+
+    def will_run(self, edge: Any) -> bool:
+        """Whether this pass computes the gradient at `edge`."""
+        if edge._sequence < 0 and self.captures is not None:
+            return edge in self.captures
+        if self.needed is not None:
+            return edge in self.needed or edge in self.captures  # type: ignore[operator]
+        if edge._sequence >= 0:
+            return edge in self.order
+        return any(edge is e for node in self.order for e in node.edges)
 
     def _needed(self, order: list[Any]) -> set[Any]:
         """Nodes from which a captured edge can be reached: only these are run."""
@@ -194,15 +229,20 @@ class Pass:
     ) -> None:
         k = self.k
         state = node.__dict__
-        if state:
-            g = self._before(node, state, g)
-            if g is None:
-                return
-        if self.captures is not None:
-            if node in self.captures:
+        if needed is not None:
+            last = node not in needed
+            # As PyTorch does it: hooks change what is captured only where the walk ends.
+            if not last and node in self.captures:  # type: ignore[operator]
                 self.captured[node] = g
-            if needed is not None and node not in needed:
+            if state:
+                g = self._before(state, g)
+            if last:
+                self.captured[node] = g
                 return
+        elif state:
+            g = self._before(state, g)
+        if "_pre_hooks" in state:
+            g = self._before_node(node, state["_pre_hooks"], g)
         if ctx.anomaly is not None:
             results = ctx.anomaly.guarded(node, k, g, self.keep)
         elif k is None:
@@ -211,6 +251,8 @@ class Pass:
             results = node.lifted(k, g, self.keep)
         if state and "_post_hooks" in state:
             results = self._after(node, state["_post_hooks"], results, g)
+        if state and "_packed" in state:
+            settle(node, self.keep)
         for edge, h in zip(node.edges, results, strict=True):
             if h is None or edge is None:
                 continue
@@ -219,30 +261,59 @@ class Pass:
             else:
                 pending[edge] = h
 
-    def _before(self, node: Any, state: dict[str, Any], g: Any) -> Any:
-        """Tensor hooks, then retain_grad, then node pre-hooks, as PyTorch orders them."""
+    def _before(self, state: dict[str, Any], g: Any) -> Any:
+        """Tensor hooks, then retain_grad, as PyTorch orders them."""
         for hook in tuple(state.get("_tensor_hooks", {}).values()):
-            result = hook(self._show(g))
-            if result is not None:
-                g = self._hide(result)
+            g = self._changed(hook, g)
         retained = state.get("_retained")
         if retained is not None:
             for reference in retained:
                 t = reference()
                 if t is not None:
-                    shown = self._show(g)
-                    grad = shown if self.k is not None else wrap(np.array(shown._data))
+                    grad = self._own(g, t._data)
                     t._grad = grad if t._grad is None else t._grad + grad
-        for hook in tuple(state.get("_pre_hooks", {}).values()):
-            shown = self._show_all(node, g)
-            result = hook(shown)
-            if result is not None:
-                g = self._hide_all(node, g, result)
         return g
+
+    def _before_node(self, node: Any, hooks: dict[int, Any], g: Any) -> Any:
+        for hook in tuple(hooks.values()):
+            result = hook(self._show_all(node, g))
+            if result is not None:
+                g = self._hide_all(g, result)
+        return g
+
+    def _changed(self, hook: Any, g: Any) -> Any:
+        """The gradient after a tensor hook."""
+        result = hook(self._show(g))
+        if result is None:
+            return g
+        if not isinstance(result, Tensor):
+            raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+        name = getattr(hook, "__name__", type(hook).__name__)
+        found, given = self._show(g), result
+        if found._data.dtype != given._data.dtype:
+            raise RuntimeError(
+                f"hook '{name}' has changed the type of value (was {_type_name(found)} got "
+                f"{_type_name(given)})"
+            )
+        if found._data.shape != given._data.shape:
+            raise RuntimeError(f"hook '{name}' has changed the size of value")
+        return self._hide(result)
+
+    def _own(self, g: Any, data: Any) -> Tensor:
+        """A tensor for a `.grad`: nobody else's memory, the layout of `data`."""
+        if self.k is None:
+            return wrap(laid_out(g, data))
+        t: Tensor = self._show(g).clone()  # type: ignore[attr-defined]
+        if t._data.strides != data.strides and t._data.shape == data.shape:
+            t._data = laid_out(t._data, data)
+        return t
 
     def _after(self, node: Any, hooks: dict[int, Any], results: Any, g: Any) -> Any:
         for hook in tuple(hooks.values()):
-            shown_in = tuple(None if r is None else self._show(r) for r in results)
+            shown_in = tuple(
+                None if r is None else self._show_behind(e, r)
+                for e, r in zip(node.edges, results, strict=True)
+            )
             changed = hook(shown_in, self._show_all(node, g))
             if changed is not None:
                 changed = changed if isinstance(changed, tuple) else (changed,)
@@ -261,31 +332,36 @@ class Pass:
         hooks = leaf.__dict__.get("_tensor_hooks")
         if hooks:
             for hook in tuple(hooks.values()):
-                result = hook(self._show(g))
-                if result is not None:
-                    g = self._hide(result)
+                g = self._changed(hook, g)
         if self.captures is not None:
             if leaf in self.captures:
                 self.captured[leaf] = g
             if not (self.fill and leaf in self.captures):
                 return
-        accumulator = leaf.__dict__.get("_accumulator")
-        if accumulator is not None:
-            for hook in tuple(accumulator.__dict__.get("_pre_hooks", {}).values()):
-                result = hook((self._show(g),))
-                if result is not None:
-                    g = self._hide(result[0] if isinstance(result, tuple) else result)
+        state = leaf.__dict__
+        for hook in tuple(state.get("_accumulating_hooks", {}).values()):
+            result = hook((self._show(g),))
+            if result is not None:
+                g = self._hide(result[0] if isinstance(result, tuple) else result)
         self.accumulate(leaf, g)
-        if accumulator is not None:
-            for hook in tuple(accumulator.__dict__.get("_post_hooks", {}).values()):
-                hook((), (self._show(g),))
-        for hook in tuple(leaf.__dict__.get("_post_accumulate_hooks", {}).values()):
+        for hook in tuple(state.get("_post_accumulate_hooks", {}).values()):
             hook(leaf)
+        for hook in tuple(state.get("_accumulated_hooks", {}).values()):
+            hook((), (self._show(g),))
 
     # Hooks see Tensors, whatever the pass carries.
 
     def _show(self, g: Any) -> Any:
         return wrap(np.asarray(g)) if self.k is None else self.k.show(g)
+
+    def _show_behind(self, edge: Any, r: Any) -> Any:
+        """A result as the next visible node will see it."""
+        if type(r) is dict:
+            (r,) = r.values()
+        while type(edge) is Fit:
+            r = fit(RAW if self.k is None else self.k, r, edge.shape, edge.dtype)
+            edge = edge.edges[0]
+        return self._show(r)
 
     def _hide(self, t: Any) -> Any:
         if not isinstance(t, Tensor):
@@ -297,14 +373,23 @@ class Pass:
             return tuple(self._show(g[i]) if i in g else None for i in range(node.outputs))
         return (self._show(g),)
 
-    def _hide_all(self, node: Any, g: Any, result: Any) -> Any:
+    def _hide_all(self, g: Any, result: Any) -> Any:
         result = result if isinstance(result, tuple) else (result,)
         if type(g) is dict:
             return {i: self._hide(r) for i, r in enumerate(result) if r is not None}
         return self._hide(result[0])
 
 
-def _leaf_waits(order: list[Any], roots: Sequence[Any]) -> dict[Any, int]:
+def _type_name(t: Tensor) -> str:
+    return f"torch.{_core.dtype_of(t).type_name}Tensor"
+
+
+def current_pass() -> Pass | None:
+    """The walk that runs in this thread, if one does."""
+    return thread.walk
+
+
+def _leaf_waits(order: list[Any]) -> dict[Any, int]:
     """How many nodes of the pass still feed each leaf."""
     waits: dict[Any, int] = {}
     for node in order:
@@ -319,7 +404,13 @@ def accumulate_tensor(leaf: Tensor, g: Any) -> None:
     if leaf._edge is None:
         return
     grad = leaf._grad
-    leaf._grad = g if grad is None else grad + g
+    if grad is not None:
+        leaf._grad = grad + g
+        return
+    t = g.clone()
+    if t._data.strides != leaf._data.strides:
+        t._data = laid_out(t._data, leaf._data)
+    leaf._grad = t
 
 
 def _no_edge(position: int) -> RuntimeError:
@@ -338,6 +429,12 @@ def roots_of(
     """Edges to start from and the gradients to start with; ones for scalars by default."""
     roots, starts = [], []
     for position, (t, g) in enumerate(zip(tensors, gradients, strict=True)):
+        if not isinstance(t, Tensor):
+            if g is None:
+                raise RuntimeError(messages.NOT_SCALAR)
+            roots.append(t.edge)
+            starts.append(g._data if k is None else k.hide(g))
+            continue
         edge = t._edge
         if g is None:
             if edge is None:
@@ -368,6 +465,13 @@ def roots_of(
                 )
             if edge is None:
                 raise _no_edge(position)
+            if (g._data.dtype.kind == "c") != (t._data.dtype.kind == "c"):
+                raise RuntimeError(
+                    "For complex Tensors, both grad_output and output are required to have the "
+                    f"same dtype. Mismatch in dtype: grad_output[{position}] has a dtype of "
+                    f"{_core.dtype_of(g)} and output[{position}] has a dtype of "
+                    f"{_core.dtype_of(t)}."
+                )
             start = g._data if k is None else k.hide(g)
             if k is None and start.dtype != t._data.dtype:
                 start = start.astype(t._data.dtype)
@@ -403,14 +507,13 @@ def backward(
         return
     captures = None
     if inputs is not None:
+        for t in inputs:
+            if isinstance(t, Tensor):
+                hooks.retain_grad(t)
         captures = {_wanted_edge(t, i) for i, t in enumerate(inputs)}
-    walk = Pass(k, keep, captures, fill=True)
-    _run_in_mode(walk, roots, starts, create_graph)
-    for t in inputs or ():
-        if isinstance(t, Tensor) and t._edge is not LEAF and _core.edge_of(t) in walk.captured:
-            g = walk.captured[_core.edge_of(t)]
-            shown = walk._show(g)
-            t._grad = shown if t._grad is None else t._grad + shown  # type: ignore[operator]
+    if create_graph:
+        _warn_of_cycle()
+    _run_in_mode(Pass(k, keep, captures, fill=True), roots, starts, create_graph)
 
 
 def gradients_of(
@@ -432,11 +535,13 @@ def gradients_of(
     captured = _run_in_mode(walk, roots, starts, create_graph)
     results: list[Tensor | None] = []
     shared: set[int] = set()
-    for edge in edges:
+    for position, edge in enumerate(edges):
         g = captured.get(edge)
+        if type(g) is dict:  # a GradientEdge written by hand
+            g = g.get(inputs[position].output_nr)
         if g is None:
             if not allow_unused:
-                error = RuntimeError(messages.UNUSED)
+                error = RuntimeError(messages.UNUSED.format(position))
                 messages.with_cure(error, "the input does not influence the output: was it cloned, "
                                    "detached or replaced before use?")  # fmt: skip
                 raise error
@@ -449,9 +554,32 @@ def gradients_of(
     return tuple(results)
 
 
+_warned_of_cycle = False
+
+
+def _warn_of_cycle() -> None:
+    """PyTorch's warning about ``backward(create_graph=True)``, once per process."""
+    global _warned_of_cycle
+    if _warned_of_cycle:
+        return
+    _warned_of_cycle = True
+    import warnings
+
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the "
+        "parameter and its gradient which can cause a memory leak. We recommend using "
+        "autograd.grad when creating the graph to avoid this. If you have to use this function, "
+        "make sure to reset the .grad fields of your parameters to None after use to break the "
+        "cycle and avoid the leak.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
 def _wanted_edge(t: Any, position: int) -> Any:
     if not isinstance(t, Tensor):
-        return getattr(t, "edge", t)  # a GradientEdge
+        edge = t.edge  # a GradientEdge
+        return edge.node if type(edge) is Slot and t.ownership_token is None else edge
     if t._edge is None:
         error = RuntimeError("One of the differentiated Tensors does not require grad")
         messages.with_cure(error, f"input {position} needs requires_grad_() before it is used.")
@@ -465,11 +593,3 @@ def _run_in_mode(walk: Pass, roots: list[Any], starts: list[Any], create_graph: 
         return walk.run(roots, starts)
     finally:
         _core.set_modes(*before)
-
-
-def leaf_edge(t: Tensor) -> Any:
-    return t if t._edge is LEAF else None
-
-
-def is_node(edge: Any) -> bool:
-    return isinstance(edge, Node)

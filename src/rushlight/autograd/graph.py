@@ -40,7 +40,9 @@ class GradientEdge(NamedTuple):
         """What the engine knows this by."""
         if isinstance(self.node, AccumulateGrad):
             return self.node.variable
-        return self.node if self.ownership_token is None else self.ownership_token
+        if self.ownership_token is not None:
+            return self.ownership_token
+        return self.node if self.node.outputs == 1 else _core.Slot(self.node, self.output_nr)
 
 
 GradientEdge.__module__ = "torch.autograd.graph"

@@ -100,6 +100,8 @@ def _geometry(view: Any, base: Any) -> tuple[tuple[int, ...], tuple[int, ...], i
 
 def _window(array: Any, geometry: Any) -> Any:
     shape, strides, offset = geometry
+    if 0 in shape:
+        return np.empty(shape, array.dtype)
     flat = np.ascontiguousarray(array)
     if flat is not array:
         array = flat

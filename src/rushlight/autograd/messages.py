@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._core import FREED_CELL, visible
+from .._core import FREED_CELL, Node, ctx, visible
 from .._dtypes import from_numpy
-
-if TYPE_CHECKING:
-    from .._core import Node
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -60,17 +57,21 @@ def modified_error(
     node: Node, array: Any, owner: Any, output: int, found: int, expected: int, name: str = ""
 ) -> RuntimeError:
     """The error for a saved value that was changed since; `owner` is the node that made it."""
-    # PyTorch counts a leaf as output 0 of the node that accumulates its gradient.
     which = ""
-    if owner is not None:
-        made_by = type(owner).__name__ if hasattr(owner, "edges") else "AccumulateGrad"
-        which = f", which is output {output} of {made_by},"
+    if isinstance(owner, Node):
+        which = f", which is output {output} of {operation_name(owner)},"
+    hint = (
+        "the backtrace further above shows the operation that failed to compute its gradient. The "
+        "variable in question was changed in there or anywhere later. Good luck!"
+        if ctx.anomaly is not None and ctx.anomaly.anomaly
+        else "enable anomaly detection to find the operation that failed to compute its gradient, "
+        "with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
     kind = f"torch.{from_numpy(array.dtype).type_name}Tensor {list(array.shape)}"
     error = RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [{kind}]{which} is at version {found}; expected version {expected} instead. "
-        "Hint: enable anomaly detection to find the operation that failed to compute its gradient, "
-        "with torch.autograd.set_detect_anomaly(True)."
+        f"Hint: {hint}"
     )
     saved = f" its {name!r}" if name else " a tensor"
     with_cure(
@@ -84,9 +85,19 @@ def modified_error(
 NO_GRADIENT = "element {} of tensors does not require grad and does not have a grad_fn"
 NOT_SCALAR = "grad can be implicitly created only for scalar outputs"
 UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+    "The differentiated Tensor at index {} appears to not have been used in the graph. Set "
     "allow_unused=True if this is the desired behavior."
 )
+#: Nodes whose names PyTorch writes with their namespace.
+PREFIXED = {"CopySlices": "torch::autograd::CopySlices"}
+
+
+def operation_name(node: Node) -> str:
+    """What made a tensor, as PyTorch's errors name it: ``Mul`` for a ``MulBackward0``."""
+    name = type(node).__name__
+    return PREFIXED.get(name) or name.rstrip("0123456789").removesuffix("Backward")
+
+
 LEAF_IN_PLACE = "a leaf Variable that requires grad is being used in an in-place operation."
 VIEW_OF_LEAF_IN_PLACE = (
     "a view of a leaf Variable that requires grad is being used in an in-place operation."

@@ -84,8 +84,8 @@ class Apply(Instruction):
 
 
 def _short(argument: Any) -> str:
-    return repr(argument) if type(argument) in (Register, int, float, bool, str, tuple, list,
-                                                type(None)) else type(argument).__name__  # fmt: skip
+    plain = (Register, int, float, bool, str, tuple, list, type(None))
+    return repr(argument) if type(argument) in plain else type(argument).__name__
 
 
 class Read(Instruction):
@@ -178,7 +178,7 @@ class Program:
         environment: list[Any] = [None] * self.size
         for number, value in self.constants.items():
             environment[number] = value
-        given = [t for t in _tensors(arguments)]
+        given = list(_tensors(arguments))
         if len(given) != len(self.arguments):
             raise TypeError(
                 f"the step was recorded with {len(self.arguments)} tensors, not {len(given)}"

@@ -52,6 +52,11 @@ class Rec:
     def ndim(self) -> int:
         return self.value.ndim  # type: ignore[no-any-return]
 
+    def __neg__(self) -> Any:
+        if _is_number(self.value):
+            return self.k.arithmetic("neg", operator.sub, 0.0, self)
+        return self.k.neg(self)
+
     def __bool__(self) -> bool:
         raise TypeError("a formula branches on a value; it may only branch on attributes")
 
@@ -79,11 +84,10 @@ for _name, _function in (
     ("gt", operator.gt), ("ge", operator.ge),
 ):  # fmt: skip
     setattr(Rec, f"__{_name}__", _binary(_name, _function))
-Rec.__neg__ = lambda self: self.k.neg(self)  # type: ignore[attr-defined]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, np.ndarray)
+    return isinstance(value, int | float) and not isinstance(value, np.generic)
 
 
 class RecNamespace(Namespace):
@@ -360,30 +364,41 @@ class Recorder:
         self,
         optimizer: Any,
         group: dict[str, Any],
-        rule: Callable[..., Any],
+        rule: Any,
         parameter: Tensor,
         state: dict[str, Tensor],
-        scalars: dict[str, Any],
-        static: dict[str, Any],
+        scalars: dict[str, Callable[[], float]],
+        attributes: dict[str, Any],
     ) -> None:
-        """One parameter's update, as equations of the optimizer's formula."""
+        """One parameter's update, as equations of the optimizer's formula.
+
+        Arrays of the state are cells; its counts and the hyperparameters are scalars that are read
+        at every replay, so that neither a rate nor a step count is baked in.
+        """
         k = self.k
-        assert parameter.grad is not None  # type: ignore[attr-defined]
+        grad = parameter._grad
+        assert grad is not None
+        self.read_grad(parameter, grad)
         p = self.lift(parameter._data, parameter)
-        g = self.lift(parameter._grad._data, parameter._grad)  # type: ignore[union-attr]
-        cells = {n: self.lift(t._data, t) for n, t in state.items()}
-        numbers = {n: self.scalar(_reader(read)) for n, read in scalars.items()}
-        results = rule(k, p, g, *cells.values(), **numbers, **static)
-        targets: list[tuple[Rec, Tensor]] = [(p, parameter)]
-        targets += [(cells[n], state[n]) for n in cells]
-        for (target, owner), new in zip(targets, _several(results), strict=True):
-            if new is target:
+        g = self.lift(grad._data, grad)
+        arrays = [self._state(state.get(n)) for n in rule.states]
+        counts = [self.scalar(_number_of(state[n])) for n in rule.counts]
+        numbers = {n: self.scalar(read) for n, read in scalars.items()}
+        results = rule(k, p, g, *arrays, *counts, **numbers, **attributes)
+        owners = [parameter, *(state.get(n) for n in (*rule.states, *rule.counts))]
+        targets = [p, *arrays, *(self.lift(state[n]._data, state[n]) for n in rule.counts)]
+        for owner, target, new in zip(owners, targets, results, strict=True):
+            if owner is None or target is None or new is target:
                 continue
-            value = new.value if type(new) is Rec else new
+            value, template = (new.value, new.register) if type(new) is Rec else (new, new)
             owner._data[...] = value
-            _core.bump(owner)
-            template = new.register if type(new) is Rec else new
-            self.append(Write(target.register, template, owner))
+            counted = owner if owner is parameter else None
+            if counted is not None:
+                _core.bump(counted)
+            self.append(Write(target.register, template, counted))
+
+    def _state(self, t: Tensor | None) -> Rec | None:
+        return None if t is None else self.lift(t._data, t)
 
     def act(self, what: str, action: Callable[[], Any]) -> None:
         """A host action of the library that replays as it is (a step counter, a scheduler)."""
@@ -399,15 +414,8 @@ class Recorder:
             )
 
 
-def _several(results: Any) -> tuple[Any, ...]:
-    return tuple(results) if isinstance(results, tuple | list) else (results,)
-
-
-def _reader(read: Any) -> Callable[[], float]:
-    if callable(read):
-        return read  # type: ignore[no-any-return]
-    group, key = read
-    return lambda: group[key]  # type: ignore[no-any-return]
+def _number_of(t: Tensor) -> Callable[[], float]:
+    return lambda: float(t._data)
 
 
 def record(step: Callable[..., Any], *arguments: Any) -> tuple[Any, Program]:

@@ -305,15 +305,6 @@ class _Entry:
                 parts = (self.flat[first:last], *(f[first:last] for f in self.flats))
                 self.blocks.append((first, last, parts))
 
-    def holds(self, state: Any) -> bool:
-        """Whether everything still lies where it lay."""
-        if not self.ids:
-            return True
-        try:
-            return tuple(map(id, map(_array_of, self.fetch(state)))) == self.ids
-        except (KeyError, AttributeError, TypeError):
-            return False
-
 
 class _Pack:
     """Small parameters whose state lies in shared flat buffers.
@@ -372,30 +363,16 @@ class _Runner:
 
     def step(self, group: dict[str, Any]) -> None:
         optimizer = self.optimizer
-        state = optimizer.state
         names = optimizer._names(group)
         if names != self.names:
             self.entries.clear()
             self.names = names
-        find = self.entries.get
-        active: list[_Entry] = []
-        gradients: list[Any] = []
-        fresh = False
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            e = find(p)
-            if e is None or e.data is not p._data or not e.holds(state.get(p)):
-                e = self.enter(p, group)
-                fresh = True
-            g = grad._data
-            if g.dtype is not e.dtype or (
-                g.strides != e.strides and not (e.contiguous and g.flags.c_contiguous)
-            ):
-                g = _fitted(optimizer, g, e)
-            active.append(e)
-            gradients.append(g)
+        try:
+            active, gradients, fresh = self.collect(group)
+        except (AttributeError, KeyError, TypeError):
+            # The user has put something else into a state: look at all of it again.
+            self.entries.clear()
+            active, gradients, fresh = self.collect(group)
         if not active:
             return
         numbers = [
@@ -418,6 +395,35 @@ class _Runner:
                 p._cell = [1]
             elif cell is not _INFERENCE_CELL:
                 cell[0] += 1
+
+    def collect(self, group: dict[str, Any]) -> tuple[list[_Entry], list[Any], bool]:
+        """The parameters with gradients, their gradients, and whether any was entered anew."""
+        find = self.entries.get
+        state = self.optimizer.state.get
+        active: list[_Entry] = []
+        gradients: list[Any] = []
+        fresh = False
+        for p in group["params"]:
+            grad = p._grad
+            if grad is None:
+                continue
+            e = find(p)
+            # An entry is valid while nobody has replaced the memory of the parameter or a state.
+            if (
+                e is None
+                or e.data is not p._data
+                or (e.ids and tuple(map(id, map(_array_of, e.fetch(state(p))))) != e.ids)
+            ):
+                e = self.enter(p, group)
+                fresh = True
+            g = grad._data
+            if g.dtype is not e.dtype or (
+                g.strides != e.strides and not (e.contiguous and g.flags.c_contiguous)
+            ):
+                g = _fitted(self.optimizer, g, e)
+            active.append(e)
+            gradients.append(g)
+        return active, gradients, fresh
 
     def enter(self, p: Tensor, group: dict[str, Any]) -> _Entry:
         old = self.entries.get(p)

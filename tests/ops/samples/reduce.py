@@ -7,8 +7,9 @@ import numpy as np
 from .table import Sample, samples
 
 
-def _dims(make, empty=True):
-    """Every way of naming dims, with and without keepdim."""
+def _dims(make, empty=True, nothing=True):
+    """Every way of naming dims, with and without keepdim; `nothing`: whether the result of
+    reducing no elements is finite."""
     found = [
         Sample(make(2, 3), (1,), False),
         Sample(make(2, 3), (0,), True),
@@ -20,12 +21,17 @@ def _dims(make, empty=True):
         Sample(make(1, 3), (0,), False),
         Sample(make(0, 3), (1,), False),
     ]
-    return [*found, Sample(make(0, 3), (0,), False)] if empty else found
+    return [*found, Sample(make(0, 3), (0,), False, kink=not nothing)] if empty else found
 
 
-@samples("sum", "mean")
+@samples("sum")
 def totals(draw):
     return [*_dims(draw.normal), Sample(draw.normal(2, 3), None, False)]
+
+
+@samples("mean")
+def means(draw):
+    return [*_dims(draw.normal, nothing=False), Sample(draw.normal(2, 3), None, False)]
 
 
 @samples("all", "any")
@@ -40,7 +46,8 @@ def truths(draw):
 
 @samples("sum_all", "mean_all")
 def totals_of_all(draw):
-    return [Sample(draw.normal(*s)) for s in ((2, 3), (), (0, 2), (1,), (2, 1, 3))]
+    empty = Sample(draw.normal(0, 2), kink=True)  # the mean of nothing is NaN
+    return [empty, *(Sample(draw.normal(*s)) for s in ((2, 3), (), (1,), (2, 1, 3)))]
 
 
 @samples("var", "std")
@@ -110,7 +117,7 @@ def arguments(draw):
 @samples("logsumexp")
 def logsumexp(draw):
     return [
-        *_dims(draw.normal),
+        *_dims(draw.normal, nothing=False),
         Sample(np.array([[-math.inf, -math.inf], [0.0, 900.0]]), (1,), False, kink=True),
     ]
 
@@ -142,3 +149,15 @@ def cumsum(draw):
 @samples("cumprod")
 def cumprod(draw):
     return [*_running(draw.normal), Sample(np.array([1.5, 0.0, -2.0, 0.0, 3.0]), 0)]
+
+
+@samples(
+    "scan",
+    torch="lambda x, f, dim: torch.stack([sum((torch.stack(f.unbind(dim)[j + 1 : "
+    "i + 1]).prod(0) if j < i else 1.0) * x.unbind(dim)[j] "
+    "for j in range(i + 1)) for i in range(x.shape[dim])], dim) if x.dim() and x.numel() "
+    "else x.clone()",
+)
+def scan(draw):
+    return [Sample(*s.arguments[:1], draw.normal(*np.shape(s.arguments[0])), s.arguments[1])
+            for s in _running(draw.normal)]  # fmt: skip

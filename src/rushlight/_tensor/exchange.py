@@ -1,0 +1,170 @@
+"""Tensors that leave the process or the library: pickles, copies, DLPack."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import LEAF, Tensor, wrap
+
+# ---------------------------------------------------------------------------------------------
+# Pickles
+
+
+def _memory_below(data: Any) -> tuple[Any, int, tuple[int, ...]]:
+    """The array that owns the memory of `data`, and the place of `data` in it in bytes. Tensors
+    that share memory get the same array, so a pickle holds it once."""
+    root = data
+    while isinstance(root.base, np.ndarray):
+        root = root.base
+    offset = data.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    flags = root.flags
+    reach = sum((n - 1) * s for n, s in zip(data.shape, data.strides, strict=True))
+    usual = (
+        (flags.c_contiguous or flags.f_contiguous)
+        and not data.dtype.hasobject
+        and min(data.strides, default=0) >= 0
+        and 0 <= offset
+        and (not data.size or offset + reach + data.itemsize <= root.nbytes)
+    )
+    if not usual:
+        root = data.copy(order="C")
+        return root, 0, root.strides
+    return root, offset, data.strides
+
+
+def _looked_at(root: Any, offset: int, shape: Any, strides: Any, dtype: Any) -> Any:
+    memory = root if root.flags.c_contiguous else root.T
+    if not memory.flags.writeable:
+        memory = memory.copy()
+    return np.ndarray(shape, dtype, memory, offset, strides)
+
+
+def rebuild_tensor(
+    root: Any, offset: int, shape: Any, strides: Any, dtype: str, requires_grad: bool
+) -> Tensor:
+    """A tensor over `root`; pickles name this function."""
+    t = wrap(_looked_at(root, offset, shape, strides, _dtypes.NAMES[dtype].numpy))
+    if requires_grad:
+        t._edge = LEAF
+    return t
+
+
+def rebuild_subclass(arguments: Any, kind: Any, state: Any) -> Tensor:
+    """A tensor of a subclass, with its attributes; pickles name this function."""
+    plain = rebuild_tensor(*arguments)
+    if kind == "Parameter":
+        from ..nn.parameter import Parameter
+
+        kind = Parameter
+    t: Tensor = _core.new(Tensor if kind is None else kind)
+    t._data, t._edge, t._cell = plain._data, plain._edge, None
+    t.__dict__.update(state)
+    return t
+
+
+def reduce_ex(self: Tensor, protocol: Any) -> Any:
+    """How a tensor is pickled: its memory as an array, and its place in it."""
+    handler = _core.ctx.handler
+    if handler is not None and getattr(handler, "reads", None) is not None:
+        handler.reads(self, "pickle")
+    data = self._data
+    root, offset, strides = _memory_below(data)
+    arguments = (
+        root, offset, data.shape, strides, _core.dtype_of(self).name, self._edge is not None,
+    )  # fmt: skip
+    kind: Any = type(self)
+    state = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
+    if kind is Tensor:
+        if not state:
+            return rebuild_tensor, arguments
+        kind = None
+    elif kind.__name__ == "Parameter" and kind.__module__ == "torch.nn.parameter":
+        kind = "Parameter"
+    return rebuild_subclass, (arguments, kind, state)
+
+
+def copied_array(data: Any, memo: dict[int, Any]) -> Any:
+    """A copy of `data` for ``copy.deepcopy``; views of one memory stay views of its copy."""
+    root, offset, strides = _memory_below(data)
+    if offset == 0 and root.size == data.size and id(root) not in memo:
+        # The usual case: a tensor of its own. Views of it may follow.
+        copied = root.copy(order="K")
+    else:
+        copied = memo.get(id(root))
+        if copied is None:
+            copied = root.copy(order="K")
+    memo[id(root)] = copied
+    memo.setdefault(id(memo), []).append(root)
+    if copied.shape == data.shape and copied.strides == strides and copied.dtype == data.dtype:
+        return copied
+    return _looked_at(copied, offset, data.shape, strides, data.dtype)
+
+
+# ---------------------------------------------------------------------------------------------
+# DLPack
+
+
+@functools.lru_cache(maxsize=1)
+def _device_types() -> Any:
+    from enum import IntEnum
+
+    return IntEnum("DLDeviceType", {"kDLCPU": 1}, module="torch.utils.dlpack")
+
+
+def dlpack(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: Any = None,
+    dl_device: Any = None,
+    copy: Any = None,
+) -> Any:
+    """The memory as a DLPack capsule.
+
+    Raises:
+        BufferError: the tensor requires grad, or NumPy cannot export its dtype.
+    """
+    if self._edge is not None:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream is not None and stream != -1:
+        raise AssertionError("stream should be None on cpu.")
+    return self._data.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+
+
+def dlpack_device(self: Tensor) -> tuple[Any, int]:
+    """The device as DLPack names it: the CPU."""
+    return _device_types().kDLCPU, 0
+
+
+class _Capsule:
+    """A bare DLPack capsule as the object that NumPy wants."""
+
+    __slots__ = ("capsule",)
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of an object that speaks DLPack, or of a capsule."""
+    from .device import check_device
+
+    check_device(device)
+    if type(ext_tensor).__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
+    array = np.from_dlpack(ext_tensor, copy=copy)
+    _dtypes.from_numpy(array.dtype)
+    return wrap(array)
+
+
+from_dlpack.__module__ = "torch"
