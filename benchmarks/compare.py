@@ -2,7 +2,8 @@
 
     python benchmarks/compare.py --torch-python PATH/TO/python [--rounds 9] [--json FILE] [NAME...]
 
-`--torch-python` is an interpreter whose environment has `torch` (default: `RUSHLIGHT_TORCH_PYTHON`).
+`--torch-python` is an interpreter whose environment has `torch`, by default
+`$RUSHLIGHT_TORCH_PYTHON`.
 Each library runs in a process of its own and waits while the other is timed; every round times one
 after the other, and the ratio is the median of the rounds' ratios. `OPENBLAS_CORETYPE` and
 `OPENBLAS_L2_SIZE` are taken out of the environment: where they are set they halve NumPy's speed.
@@ -20,7 +21,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
 _FIRST_GRADIENT = (
-    "import {name} as torch; x = torch.ones(3, requires_grad=True); (x * x).sum().backward(); x.grad"
+    "import {name} as torch; x = torch.ones(3, requires_grad=True); "
+    "(x * x).sum().backward(); x.grad"
 )
 
 

@@ -1,4 +1,4 @@
-"""``torch.compile`` until compiled steps exist: everything runs eagerly, and one warning says so."""
+"""``torch.compile`` until compiled steps exist: all runs eagerly, and one warning says so."""
 
 from __future__ import annotations
 

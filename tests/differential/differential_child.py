@@ -197,7 +197,7 @@ def main(group: str, output: str) -> None:
             key = case.text
             results[key] = run.results
             kinds[key] = case.kind
-        for name, function in vars(module).items():
+        for name, function in list(vars(module).items()):
             if name.startswith("case_"):
                 run = Run()
                 run_function(run, function)

@@ -51,7 +51,9 @@ def describe(torch: Any, value: Any) -> Description:
         return ("tensor", tuple(facts.items()), ArrayValue(values_of(value)))
     if isinstance(value, np.ndarray):
         return ("array", str(value.dtype), ArrayValue(np.array(value)))
-    if isinstance(value, (bool, int, str)) or value is None:
+    if isinstance(value, str):
+        return ("text", repr(re.sub(r"0x[0-9a-f]+", "0x...", value)))
+    if isinstance(value, (bool, int)) or value is None:
         return ("text", repr(value))
     if isinstance(value, (float, complex)):
         return ("number", type(value).__name__, ArrayValue(np.array(value)))

@@ -114,6 +114,7 @@ class Row(Op):
         mismatch: Callable[..., str] | None = None,
         explain: Callable[..., Exception | None] | None = None,
         integers_end: bool = False,
+        kernel: str = "",
     ) -> None:
         super().__init__(name, kind)
         self.schemas = (schema,) if isinstance(schema, str) else schema
@@ -168,6 +169,7 @@ class Row(Op):
         self.mismatch = mismatch
         self.explain = explain
         self.integers_end = integers_end
+        self.kernel = kernel
         self.node_name = node if node is not None else _camel(name) + "Backward0"
         self._collect_saves()
         self._node: Any = None
@@ -379,6 +381,6 @@ _ROW_OPTIONS = frozenset(
         "residuals", "recompute", "recomputed", "optional", "check", "view", "same_dtype",
         "broadcasts", "floats", "floats_of", "scalars", "promotion", "output_dtype", "returns",
         "samples", "public", "jvp", "doc", "inputs",
-        "hidden", "mismatch", "explain", "extra", "adapt", "integers_end",
+        "hidden", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel",
     )
 )  # fmt: skip

@@ -153,6 +153,10 @@ def _bring_together(
     if policy in ("same", "float", "compare"):
         target = _dtypes.result_type(tuple(_operand(given[n]) for n in joined))
         if policy == "float" and target.category < _dtypes.FLOATING:
+            if op.kernel:
+                raise NotImplementedError(
+                    f"\"{op.kernel}\" not implemented for '{target.type_name}'"
+                )
             target = _dtypes.default.dtype
     elif policy == "equal":
         _check_equal(op, [given[n] for n in joined])

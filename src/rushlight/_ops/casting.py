@@ -14,6 +14,8 @@ from .._kernels.reduce import sum_to as _sum_to
 
 
 def _astype(x: Any, dtype: Any) -> Any:
+    if x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
+        x = x.real
     return x.astype(dtype)
 
 

@@ -63,7 +63,7 @@ def _forward(equation: str, arrays: Any) -> Any:
 def _gradients(k: Any, g: Any, xs: Any, equation: str, need: Any) -> list[Any]:
     spelled, output = _normal(equation, [len(tuple(x.shape)) for x in xs])
     results: list[Any] = []
-    for i, (text, wanted) in enumerate(zip(spelled, need, strict=True)):
+    for i, wanted in enumerate(need):
         results.append(_one(k, g, xs, spelled, output, i) if wanted else None)
     return results
 
@@ -71,7 +71,7 @@ def _gradients(k: Any, g: Any, xs: Any, equation: str, need: Any) -> list[Any]:
 def _one(k: Any, g: Any, xs: Any, spelled: list[str], output: str, i: int) -> Any:
     text = spelled[i]
     if len(set(text)) != len(text):
-        raise NotImplementedError("the derivative of einsum with a repeated subscript in an operand")
+        raise NotImplementedError("the derivative of einsum with a subscript repeated in one operand")
     others = [x for j, x in enumerate(xs) if j != i]
     texts = [t for j, t in enumerate(spelled) if j != i]
     known = set(output).union(*texts) if texts else set(output)
@@ -81,7 +81,8 @@ def _one(k: Any, g: Any, xs: Any, spelled: list[str], output: str, i: int) -> An
     shape = tuple(xs[i].shape)
     if kept != text:
         # Indices that only this operand has were summed away: every element gets the same.
-        grad = k.reshape(grad, tuple(n if c in known else 1 for c, n in zip(text, shape, strict=True)))
+        sizes = zip(text, shape, strict=True)
+        grad = k.reshape(grad, tuple(n if c in known else 1 for c, n in sizes))
     if tuple(grad.shape) != shape:
         grad = _matched(k, grad, shape)
     return grad

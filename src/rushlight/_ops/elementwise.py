@@ -41,17 +41,32 @@ def _with_alpha(name: str) -> str:
     return f"{name}.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor"
 
 
+def _no_booleans(text: str) -> Any:
+    """NumPy's refusal of boolean operands in PyTorch's words."""
+
+    def explain(error: Exception, *operands: Any) -> Exception | None:
+        return RuntimeError(text) if "numpy boolean" in str(error).lower() else None
+
+    return explain
+
+
+_no_boolean_subtraction = _no_booleans(
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+    "`logical_xor()` operator instead."
+)
+
 add = elementwise(
     "add", np.add, _with_alpha("add"), x=lambda g: g, y=lambda g: g,
     scalars=True, extra=("alpha",), adapt=_alpha,
 )  # fmt: skip
 sub = elementwise(
     "sub", np.subtract, _with_alpha("sub"), x=lambda g: g, y=lambda g: -g,
-    scalars=True, extra=("alpha",), adapt=_alpha,
+    scalars=True, extra=("alpha",), adapt=_alpha, explain=_no_boolean_subtraction,
 )  # fmt: skip
 rsub = elementwise(
     "rsub", lambda x, y: np.subtract(y, x), _with_alpha("rsub"), x=lambda g: -g, y=lambda g: g,
     scalars=True, extra=("alpha",), adapt=_alpha, node="RsubBackward1",
+    explain=_no_boolean_subtraction,
 )  # fmt: skip
 mul = elementwise(
     "mul", np.multiply, _binary("mul"), x=lambda g, y: g * y, y=lambda g, x: g * x, scalars=True
@@ -60,7 +75,12 @@ div = elementwise(
     "div", np.divide, _binary("div"), x=lambda g, y: g / y,
     y=lambda g, x, y: -g * ((x / y) / y), scalars=True, floats=True,
 )  # fmt: skip
-neg = elementwise("neg", np.negative, _unary("neg"), x=lambda g: -g)
+neg = elementwise(
+    "neg", np.negative, _unary("neg"), x=lambda g: -g,
+    explain=_no_booleans(
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+        "invert a mask, use the `~` or `logical_not()` operator instead."),
+)  # fmt: skip
 reciprocal = elementwise(
     "reciprocal", np.reciprocal, _unary("reciprocal"), x=lambda g, out: -g * (out * out),
     floats=True,
@@ -135,6 +155,8 @@ abs_ = elementwise("abs", np.absolute, _unary("abs"), x=lambda k, g, x: g * k.si
 
 def _sign(x: Any) -> Any:
     """NumPy's sign of NaN is NaN, PyTorch's is 0."""
+    if x.dtype.kind == "b":
+        return x.copy()
     out = np.sign(x)
     return np.where(x == x, out, x.dtype.type(0)) if x.dtype.kind == "f" else out
 
@@ -143,12 +165,21 @@ sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g
 floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
 ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
 trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))
-rint = elementwise("rint", lambda x: x.copy() if x.dtype.kind in "iu" else np.rint(x), "round(Tensor self) -> Tensor", node="RoundBackward0",
-                   x=lambda k, g: k.zeros_like_(g), public=False)  # fmt: skip
+rint = elementwise(
+    "rint", lambda x: x.copy() if x.dtype.kind in "iu" else np.rint(x),
+    "round(Tensor self) -> Tensor", node="RoundBackward0", x=lambda k, g: k.zeros_like_(g),
+    public=False,
+)  # fmt: skip
 
 # ---- activations ------------------------------------------------------------------------------
 
-_ZEROS = {d.numpy: np.zeros((), d.numpy) for d in _dtypes.ALL}
+_ZEROS = {d.numpy: np.zeros((), d.numpy) for d in _dtypes.ALL if d is not _dtypes.bool}
+
+
+def _no_boolean_relu(error: Exception, x: Any) -> Exception | None:
+    if isinstance(error, KeyError):
+        return RuntimeError("Boolean inputs not supported for relu")
+    return None
 
 
 def _relu(x: Any) -> Any:
@@ -160,29 +191,33 @@ def _threshold_backward(g: Any, out: Any) -> Any:
 
 
 relu = elementwise(
-    "relu", _relu, _unary("relu"), x=lambda k, g, out: k.threshold_backward(g, out)
+    "relu", _relu, _unary("relu"), x=lambda k, g, out: k.threshold_backward(g, out),
+    explain=_no_boolean_relu,
 )
 # Linear in the gradient; the threshold itself moves nothing.
 threshold_backward = linear(
     "threshold_backward", _threshold_backward,
-    "_threshold_backward(Tensor grad, Tensor result) -> Tensor", inputs=("x", "result"), public=False,
-    x=lambda k, g, result: k.threshold_backward(g, result), node="ThresholdBackwardBackward0",
+    "_threshold_backward(Tensor grad, Tensor result) -> Tensor", inputs=("x", "result"),
+    public=False, node="ThresholdBackwardBackward0",
+    x=lambda k, g, result: k.threshold_backward(g, result),
 )  # fmt: skip
 keep_where = linear(
     "keep_where", select.keep_where, "_keep_where(Tensor condition, Tensor self) -> Tensor",
     inputs=("mask", "x"), x=lambda k, g, mask: k.keep_where(mask, g), public=False,
 )  # fmt: skip
 silu = elementwise(
-    "silu", special.silu, _unary("silu"), floats=True,
+    "silu", special.silu, _unary("silu"), floats=True, kernel="silu_cpu",
     x=lambda k, g, x: g * (k.sigmoid(x) * (1 + x * (1 - k.sigmoid(x)))),
 )  # fmt: skip
 log_sigmoid = elementwise(
     "log_sigmoid", special.log_sigmoid, "log_sigmoid(Tensor self) -> Tensor", floats=True,
+    kernel="log_sigmoid_cpu",
     x=lambda k, g, x: g * k.sigmoid(-x), public=False,
 )  # fmt: skip
 softplus = elementwise(
     "softplus", special.softplus,
     "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", floats=True,
+    kernel="softplus_cpu",
     x=lambda k, g, x, beta, threshold: k.where(
         x * beta > threshold, g, g * k.sigmoid(x * beta)),
 )  # fmt: skip
@@ -194,7 +229,8 @@ def _leaky_relu(x: Any, negative_slope: float) -> Any:
 
 leaky_relu = elementwise(
     "leaky_relu", _leaky_relu,
-    "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor",
+    "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", floats=True,
+    kernel="leaky_relu_cpu",
     x=lambda k, g, x, negative_slope: k.where(x > 0, g, g * negative_slope),
 )  # fmt: skip
 
@@ -208,6 +244,7 @@ def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 elu = elementwise(
     "elu", _elu,
     "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", floats=True,
+    kernel="elu_cpu",
     x=lambda k, g, x, alpha, scale, input_scale: k.where(
         x > 0, g * scale, g * (alpha * scale * input_scale) * k.exp(x * input_scale)),
 )  # fmt: skip
@@ -230,6 +267,7 @@ def _gelu_slope(k: Any, x: Any, approximate: str) -> Any:
 
 gelu = elementwise(
     "gelu", special.gelu, "gelu(Tensor self, *, str approximate='none') -> Tensor", floats=True,
+    kernel="GeluKernelImpl",
     x=lambda k, g, x, approximate: g * _gelu_slope(k, x, approximate),
 )  # fmt: skip
 
@@ -237,6 +275,8 @@ gelu = elementwise(
 
 
 def _pow_scalar(x: Any, exponent: Any) -> Any:
+    if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
+        return _pow_scalar(x.astype(np.float32), exponent).astype(x.dtype)
     if exponent == 2:
         return np.square(x)
     if exponent == 3:

@@ -47,7 +47,9 @@ def _t(x: Any) -> Any:
     return x.T
 
 
-t = linear("t", _t, "t(Tensor(a) self) -> Tensor(a)", view=True, x=lambda k, g: k.t(g), node="TBackward0")
+t = linear(
+    "t", _t, "t(Tensor(a) self) -> Tensor(a)", view=True, x=lambda k, g: k.t(g), node="TBackward0"
+)
 mT = linear(
     "mT", lambda x: x.swapaxes(-1, -2), "mT(Tensor(a) self) -> Tensor(a)", view=True,
     x=lambda k, g: k.mT(g), node="TransposeBackward0", public=False,
@@ -402,7 +404,7 @@ def _stack_check(arrays: Any, dim: Any) -> tuple[int]:
     return (canonical_dim(dim, arrays[0].ndim + 1),)
 
 
-# ---- reshape: a view where one is possible, else a copy -------------------------------------------
+# ---- reshape: a view where one is possible, else a copy ---------------------------------------
 
 
 def reshape(input: Tensor, shape: Any) -> Tensor:

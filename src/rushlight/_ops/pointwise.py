@@ -115,7 +115,7 @@ def where(condition: Tensor, x: Any, y: Any) -> Tensor:
     return e.where_row.call(condition, x, y)  # type: ignore[no-any-return]
 
 
-# ---- rounding, lerp, fused forms --------------------------------------------------------------------
+# ---- rounding, lerp, fused forms ----------------------------------------------------------------
 
 
 def round_decimals(input: Tensor, decimals: int) -> Tensor:

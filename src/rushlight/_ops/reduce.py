@@ -241,6 +241,8 @@ min_dim = _extremum("min", reduce.argmin)
 
 def _arg(kernel: Any, name: str) -> Any:
     def forward(x: Any, dim: int | None, keepdim: bool) -> Any:
+        if x.dtype.kind == "b":
+            raise RuntimeError(f"{name}(): does not support bool input")
         if dim is None:
             if not x.size:
                 raise IndexError(
@@ -277,13 +279,13 @@ any_row = general(
     " -> Tensor", attrs=("dims", "keepdim"), check=_dims_check, public=False,
 )  # fmt: skip
 
-# ---- products, log-sums, cumulative sums ----------------------------------------------------------
+# ---- products, log-sums, cumulative sums --------------------------------------------------------
 
 
 logsumexp = general(
     "logsumexp", special.logsumexp,
     "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", attrs=("dims", "keepdim"),
-    check=_dims_check, floats=True,
+    check=_dims_check, floats=True, promotion="float",
     x=lambda k, g, x, out, dims, keepdim: (
         _opened(k, g, dims, keepdim, tuple(x.shape))
         * k.exp(x - _opened(k, out, dims, keepdim, tuple(x.shape)))),

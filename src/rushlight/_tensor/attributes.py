@@ -98,7 +98,8 @@ def _type_word(t: Tensor) -> str:
 
 
 def _get_requires_grad(self: Tensor) -> bool:
-    return self._edge is not None
+    # A view made under no_grad says what its base says, though no gradient goes through it.
+    return self._edge is not None or (self._view is not None and self._view.base._edge is not None)
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -310,6 +311,18 @@ def _base(self: Tensor) -> Tensor | None:
     return None if info is None else info.base
 
 
+def _version(self: Tensor) -> int:
+    """How many times the memory was written to; inference tensors do not count."""
+    cell = self._cell
+    if cell is _core.INFERENCE_CELL:
+        raise RuntimeError("Inference tensors do not track version counter.")
+    return 0 if cell is None else cell[0]
+
+
+def _output_nr(self: Tensor) -> int:
+    return visible(self._edge)[1] if isinstance(self._edge, Node) else 0
+
+
 def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
     from .printing import format_tensor
 
@@ -424,8 +437,8 @@ def attach() -> None:
         "T": property(_reversed_dims),
         "mT": property(_matrix_transpose),
         "_base": property(_base),
-        "_version": property(lambda self: 0 if self._cell is None else list.__getitem__(self._cell, 0) if self._cell else 0),
-        "output_nr": property(lambda self: visible(self._edge)[1] if isinstance(self._edge, Node) else 0),
+        "_version": property(_version),
+        "output_nr": property(_output_nr),
         "retains_grad": property(
             lambda self: isinstance(self._edge, Node) and any(
                 r() is self for r in self._edge.__dict__.get("_retained", ()))),

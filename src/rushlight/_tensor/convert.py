@@ -30,6 +30,8 @@ def converted(
         if x._data.dtype.kind == "c" and numpy.kind not in "cb":
             _warn_of_lost_part()
         x = casting.to_copy.call(x, numpy)
+        if numpy.kind in "iub":
+            x._edge = None  # integers carry no gradient
         copy = False
     elif copy and name is None:
         return casting.clone.call(x)  # type: ignore[no-any-return]
@@ -434,22 +436,29 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     return copied  # type: ignore[no-any-return]
 
 
-def attach() -> None:
-    """Put the methods on Tensor; after those of `attributes`."""
+def is_shared(self: Tensor) -> bool:
+    """Whether the memory is shared between processes: never here."""
+    return False
+
+
+_METHODS: dict[str, Any] = {
+    method.__name__: method
     for method in (
         to, cuda, cpu, chalf, type_as, clone, contiguous, is_contiguous, numpy, tolist,
-        untyped_storage, storage, resize, set_, is_set_to, pin_memory, share_memory_,
-    ):  # fmt: skip
-        METHODS[method.__name__] = method
-        setattr(Tensor, method.__name__, method)
-    for name, dtype in _CASTS.items():
-        setattr(Tensor, name, _cast_method(name, dtype))
+        untyped_storage, storage, resize, set_, is_set_to, pin_memory, share_memory_, is_shared,
+    )
+} | {name: _cast_method(name, dtype) for name, dtype in _CASTS.items()}  # fmt: skip
+METHODS.update(_METHODS)
+
+
+def attach() -> None:
+    """Put the methods on Tensor; after those of `attributes`."""
     special: dict[str, Any] = {
         "__array__": _array, "__array_wrap__": _array_wrap, "__deepcopy__": deepcopy,
         "__dlpack__": exchange.dlpack, "__dlpack_device__": exchange.dlpack_device,
-        "__reduce_ex__": exchange.reduce_ex, "is_shared": lambda self: False,
+        "__reduce_ex__": exchange.reduce_ex, "__copy__": exchange.shallow_copy,
     }  # fmt: skip
-    for name, function in special.items():
+    for name, function in {**_METHODS, **special}.items():
         setattr(Tensor, name, function)
 
 

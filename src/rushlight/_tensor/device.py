@@ -42,7 +42,12 @@ class Size(tuple):
         return Size(found) if isinstance(key, slice) else found
 
     def __reduce__(self) -> Any:
-        return Size, (tuple(self),)
+        return _size, (tuple(self),)
+
+
+def _size(sizes: Any) -> Size:
+    # Pickles name this function: `torch.Size` leads here only under the alias.
+    return Size(sizes)
 
 
 Size.__module__ = "torch"
@@ -84,7 +89,7 @@ class device:
                 raise RuntimeError(f"Invalid device string: '{type}'")
             type, index = name, int(number)
         if type not in _KINDS:
-            if not type or not type.isalnum():
+            if not type.replace("_", "a").isalpha():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             raise RuntimeError(
                 "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, "
@@ -112,7 +117,7 @@ class device:
         return hash((self.type, self.index))
 
     def __reduce__(self) -> Any:
-        return device, (self.type,) if self.index is None else (self.type, self.index)
+        return _device, (self.type, self.index)
 
     def __enter__(self) -> device:
         check_device(self)
@@ -120,6 +125,10 @@ class device:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+def _device(kind: str, index: int | None) -> device:
+    return device(kind, index)
 
 
 device.__module__ = "torch"
@@ -150,6 +159,8 @@ def check_device(value: Any) -> None:
             "device = 'cuda' if torch.cuda.is_available() else 'cpu'."
         )
         raise error
+    if found.type == "xpu":
+        raise AssertionError("Torch not compiled with XPU enabled")
     if found.type == "meta":
         raise NotImplementedError("device='meta': rushlight has no meta tensors")
     raise RuntimeError(

@@ -14,9 +14,83 @@ from .._core import LEAF, Tensor, wrap
 # Pickles
 
 
+def _dense(data: Any) -> tuple[Any, tuple[int, ...] | None]:
+    """The elements as an array in C order, and how its dims go back to those of `data`."""
+    if data.flags.c_contiguous:
+        return data, None
+    strides = data.strides
+    order = sorted(range(data.ndim), key=lambda i: -abs(strides[i]))
+    if not data.transpose(order).flags.c_contiguous:
+        return data.copy(order="C"), None
+    back = [0] * data.ndim
+    for place, dim in enumerate(order):
+        back[dim] = place
+    return data.transpose(order), tuple(back)
+
+
+def rebuild_tensor(
+    array: Any, back: Any, dtype: str, requires_grad: bool, kind: Any = None, state: Any = None
+) -> Tensor:
+    """A tensor from a pickle; pickles name this function.
+
+    Args:
+        array: the elements, in order of memory; of 16-bit integers for bfloat16.
+        back: the permutation that leads to the tensor's dims.
+        kind: None, "Parameter" or a subclass of Tensor.
+        state: attributes that the user gave the tensor.
+    """
+    numpy = _dtypes.NAMES[dtype].numpy
+    if array.dtype != numpy:
+        array = array.view(numpy)
+    if not array.flags.writeable:
+        array = array.copy()
+    if back is not None:
+        array = array.transpose(back)
+    if kind == "Parameter":
+        from ..nn.parameter import Parameter
+
+        kind = Parameter
+    t: Tensor = _core.new(Tensor if kind is None else kind)
+    t._data, t._edge, t._cell = array, LEAF if requires_grad else None, None
+    if state:
+        t.__dict__.update(state)
+    return t
+
+
+def reduce_ex(self: Tensor, protocol: Any) -> Any:
+    """How a tensor is pickled: its elements in their order of memory."""
+    handler = _core.ctx.handler
+    if handler is not None and getattr(handler, "reads", None) is not None:
+        handler.reads(self, "pickle")
+    array, back = _dense(self._data)
+    if array.dtype == _dtypes.BFLOAT16:
+        array = array.view(np.uint16)
+    kind: Any = type(self)
+    state = {k: v for k, v in self.__dict__.items() if not k.startswith("_")} or None
+    if kind is Tensor:
+        kind = None
+    elif kind.__name__ == "Parameter" and kind.__module__ == "torch.nn.parameter":
+        kind = "Parameter"
+    name = _core.dtype_of(self).name
+    return rebuild_tensor, (array, back, name, self._edge is not None, kind, state)
+
+
+def shallow_copy(self: Tensor) -> Tensor:
+    """``copy.copy``: another tensor over the same memory; a leaf.
+
+    Raises:
+        RuntimeError: the tensor is no leaf.
+    """
+    t: Tensor = _core.new(type(self))
+    t._data = self._data[...]
+    t._edge = None if self._edge is None else LEAF
+    t._cell = _core.cell_of(self)
+    t.__dict__.update({k: v for k, v in self.__dict__.items() if not k.startswith("_")})
+    return t
+
+
 def _memory_below(data: Any) -> tuple[Any, int, tuple[int, ...]]:
-    """The array that owns the memory of `data`, and the place of `data` in it in bytes. Tensors
-    that share memory get the same array, so a pickle holds it once."""
+    """The array that owns the memory of `data`, and the place of `data` in it in bytes."""
     root = data
     while isinstance(root.base, np.ndarray):
         root = root.base
@@ -25,7 +99,6 @@ def _memory_below(data: Any) -> tuple[Any, int, tuple[int, ...]]:
     reach = sum((n - 1) * s for n, s in zip(data.shape, data.strides, strict=True))
     usual = (
         (flags.c_contiguous or flags.f_contiguous)
-        and not data.dtype.hasobject
         and min(data.strides, default=0) >= 0
         and 0 <= offset
         and (not data.size or offset + reach + data.itemsize <= root.nbytes)
@@ -38,67 +111,19 @@ def _memory_below(data: Any) -> tuple[Any, int, tuple[int, ...]]:
 
 def _looked_at(root: Any, offset: int, shape: Any, strides: Any, dtype: Any) -> Any:
     memory = root if root.flags.c_contiguous else root.T
-    if not memory.flags.writeable:
-        memory = memory.copy()
     return np.ndarray(shape, dtype, memory, offset, strides)
-
-
-def rebuild_tensor(
-    root: Any, offset: int, shape: Any, strides: Any, dtype: str, requires_grad: bool
-) -> Tensor:
-    """A tensor over `root`; pickles name this function."""
-    t = wrap(_looked_at(root, offset, shape, strides, _dtypes.NAMES[dtype].numpy))
-    if requires_grad:
-        t._edge = LEAF
-    return t
-
-
-def rebuild_subclass(arguments: Any, kind: Any, state: Any) -> Tensor:
-    """A tensor of a subclass, with its attributes; pickles name this function."""
-    plain = rebuild_tensor(*arguments)
-    if kind == "Parameter":
-        from ..nn.parameter import Parameter
-
-        kind = Parameter
-    t: Tensor = _core.new(Tensor if kind is None else kind)
-    t._data, t._edge, t._cell = plain._data, plain._edge, None
-    t.__dict__.update(state)
-    return t
-
-
-def reduce_ex(self: Tensor, protocol: Any) -> Any:
-    """How a tensor is pickled: its memory as an array, and its place in it."""
-    handler = _core.ctx.handler
-    if handler is not None and getattr(handler, "reads", None) is not None:
-        handler.reads(self, "pickle")
-    data = self._data
-    root, offset, strides = _memory_below(data)
-    arguments = (
-        root, offset, data.shape, strides, _core.dtype_of(self).name, self._edge is not None,
-    )  # fmt: skip
-    kind: Any = type(self)
-    state = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
-    if kind is Tensor:
-        if not state:
-            return rebuild_tensor, arguments
-        kind = None
-    elif kind.__name__ == "Parameter" and kind.__module__ == "torch.nn.parameter":
-        kind = "Parameter"
-    return rebuild_subclass, (arguments, kind, state)
 
 
 def copied_array(data: Any, memo: dict[int, Any]) -> Any:
     """A copy of `data` for ``copy.deepcopy``; views of one memory stay views of its copy."""
     root, offset, strides = _memory_below(data)
-    if offset == 0 and root.size == data.size and id(root) not in memo:
-        # The usual case: a tensor of its own. Views of it may follow.
+    key = root.__array_interface__["data"][0], root.nbytes, "rushlight memory"
+    copied: Any = memo.get(key)  # type: ignore[call-overload]
+    if copied is None:
         copied = root.copy(order="K")
-    else:
-        copied = memo.get(id(root))
-        if copied is None:
-            copied = root.copy(order="K")
-    memo[id(root)] = copied
-    memo.setdefault(id(memo), []).append(root)
+        memo[key] = copied  # type: ignore[index]
+        # The memory must not be given to another array while the memo lasts.
+        memo.setdefault(id(memo), []).append(root)
     if copied.shape == data.shape and copied.strides == strides and copied.dtype == data.dtype:
         return copied
     return _looked_at(copied, offset, data.shape, strides, data.dtype)

@@ -214,26 +214,23 @@ def _walk(self: Any, items: tuple[Any, ...]) -> tuple[Any, tuple[int, ...], list
         if not ndim and len(items) == 1 and type(items[0]) is slice:
             _slice(self, 0, items[0])
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
-    x, dim, taken = self, 0, 0
+    x, dim = self, 0
     places: list[int] = []
     tensors: list[Any] = []
-    for part in items:
+    for position, part in enumerate(items):
         kind = type(part)
         if kind is int:
             size = x._data.shape[dim]
             if not -size <= part < size:
                 if not -(2**63) <= part < 2**63:
                     raise ValueError("Overflow when unpacking long long")
-                raise IndexError(_outside(part, taken, size))
+                raise IndexError(_outside(part, position, size))
             x = movement.select.call(x, dim, part)
-            taken += 1
         elif kind is slice:
             x = _slice(x, dim, part, skip_whole=True)
             dim += 1
-            taken += 1
         elif part is Ellipsis:
             dim += ndim - wanted
-            taken += ndim - wanted
         elif part is None:
             x = movement.unsqueeze.call(x, dim)
             dim += 1
@@ -247,7 +244,6 @@ def _walk(self: Any, items: tuple[Any, ...]) -> tuple[Any, tuple[int, ...], list
             places.append(dim)
             tensors.append(part)
             dim += part._data.ndim if mask else 1
-            taken += part._data.ndim if mask else 1
     if tensors:
         _check_masks(x._data.shape, places, tensors)
     return x, tuple(places), tensors

@@ -233,11 +233,16 @@ _TWINS = (
 ).split()
 
 
+_OVERLOADED_TWINS = (
+    "clamp clamp_min clamp_max round div lerp eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor "
+    "remainder fmod"
+).split()
+
+
 def _register_twins() -> None:
     for name in _TWINS:
         METHODS[name + "_"] = inplace.twin(OPS[name], name + "_")
-    for name in ("clamp", "clamp_min", "clamp_max", "round", "div", "lerp", "eq", "ne", "lt", "le",
-                 "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor", "remainder", "fmod"):  # fmt: skip
+    for name in _OVERLOADED_TWINS:
         METHODS[name + "_"] = inplace.from_function(_dispatched(METHODS[name]), name + "_")
     for name in ("pow", "logit", "copysign", "baddbmm"):
         METHODS[name + "_"] = inplace.from_function(METHODS[name], name + "_")

@@ -37,7 +37,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
 def _gradients_for(tensors: tuple[Any, ...], given: Any) -> tuple[Any, ...]:
     if given is None:
         return (None,) * len(tensors)
-    gradients = (given,) if isinstance(given, Tensor) else tuple(given)
+    gradients = (given,) if isinstance(given, Tensor) else tuple(given)[: len(tensors)]
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
     return gradients

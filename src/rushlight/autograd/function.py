@@ -420,7 +420,7 @@ def _finish(
             and o._data.dtype.kind not in "iub"
             and not any(o is n for n in node.non_differentiable)
         )
-        if not is_dirty and (is_input or o._edge is not None):
+        if not is_dirty and (is_input or (o._edge is not None and not recording)):
             o = _alias(o)
         results.append(o)
         if not differentiable:
@@ -429,7 +429,7 @@ def _finish(
             continue
         edge = node if len(outputs) == 1 else Slot(node, i)
         if is_dirty:
-            _write(o, edge)
+            inplace.rebase(o, edge)
         else:
             o._edge = edge
             if o._view is not None:
@@ -482,15 +482,6 @@ def _alias(o: Tensor) -> Tensor:
     t._cell = cell_of(o)
     t._view = ViewInfo(o if o._view is None else o._view.base, "custom")
     return t
-
-
-def _write(o: Tensor, edge: Any) -> None:
-    """`o` was written to by `forward`: it and its views are results of the node now."""
-    if o._view is None:
-        o._edge = edge
-        inplace.refresh_views(o, None)
-    else:
-        inplace._write_through(o, edge)
 
 
 def _save(node: Any, outputs: tuple[Any, ...]) -> None:

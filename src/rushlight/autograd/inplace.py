@@ -21,7 +21,7 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import LEAF, CONSTANT_CELL, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
 
-from . import messages
+from . import hooks, messages
 
 
 class CopySlices(Node):
@@ -114,17 +114,31 @@ def _window(array: Any, geometry: Any) -> Any:
 # ---------------------------------------------------------------------------------------------
 
 
-def check_writable(x: Tensor) -> None:
-    """Raise PyTorch's error where `x` may not be written to in this mode."""
-    if _core.thread.grad:
+def check_writable(x: Tensor, args: tuple[Any, ...] = ()) -> None:
+    """Raise PyTorch's error where `x` may not be written to in this mode.
+
+    `args`: what else goes into the result; a write of something recorded is recorded too.
+    """
+    cell = x._cell
+    if cell is _core.INFERENCE_CELL and not _core.thread.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update.See "
+            "https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
+    if _core.thread.grad and not _core.thread.inference:
         info = x._view
-        if info is not None:
-            if info.base._edge is LEAF and x._edge is not None:
-                raise _leaf_error(messages.VIEW_OF_LEAF_IN_PLACE)
-            if info.origin is not None and x._edge is not None:
+        if info is None:
+            if x._edge is LEAF:
+                raise _leaf_error(messages.LEAF_IN_PLACE)
+        else:
+            tracked = x._edge is not None or info.base._edge is not None
+            if info.origin is not None and (tracked or not _untracked(x, args)):
                 raise _view_error(x, info)
-        if x._edge is LEAF:
-            raise _leaf_error(messages.LEAF_IN_PLACE)
+            if tracked and info.base._edge is LEAF:
+                raise _leaf_error(messages.VIEW_OF_LEAF_IN_PLACE)
+            if x._edge is LEAF:
+                raise _leaf_error(messages.LEAF_IN_PLACE)
     data = x._data
     if 0 in data.strides and data.size > 1 and _overlaps(data):
         error = RuntimeError(
@@ -132,12 +146,6 @@ def check_writable(x: Tensor) -> None:
             "single memory location. Please clone() the tensor before performing the operation."
         )
         raise error
-    if x._cell is _core.INFERENCE_CELL and not _core.thread.inference and _core.thread.grad:
-        raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
-            "a clone to get a normal tensor before doing inplace update.See "
-            "https://github.com/pytorch/rfcs/pull/17 for more details."
-        )
 
 
 def _overlaps(data: Any) -> bool:
@@ -154,22 +162,42 @@ def _leaf_error(text: str) -> RuntimeError:
     return error
 
 
-def _view_error(x: Tensor, info: Any) -> RuntimeError:
-    if info.origin == "multi":
-        name = type(_core.visible(x._edge)[0]).__name__
-        return RuntimeError(
-            f"Output {info.output} of {name} is a view and is being modified inplace. This view is "
-            "the output of a function that returns multiple views. Such functions do not allow the "
-            "output views to be modified inplace. You should replace the inplace operation by an "
-            "out-of-place one."
-        )
-    return RuntimeError(
-        "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
-        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+_WHY_NOT = {
+    "multi": (
+        " This view is the output of a function that returns multiple views. Such functions do not "
+        "allow the output views to be modified inplace. You should replace the inplace operation "
+        "by an out-of-place one."
+    ),
+    "custom": (
+        " This view was created inside a custom Function (or because an input was returned as-is) "
+        "and the autograd logic to handle view+inplace would override the custom backward "
+        "associated with the custom Function, leading to incorrect gradients. This behavior is "
+        "forbidden. You can fix this by cloning the output of the custom Function."
+    ),
+    "no_grad": (
+        " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
         "your code by moving both the view and the inplace either both inside the no_grad block "
         "(if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
         "be tracked)."
-    )
+    ),
+    "inference": (
+        " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify "
+        "your code by moving both the view and the inplace either both inside the inference_mode "
+        "block (if you don't want the inplace to be tracked) or both outside (if you want the "
+        "inplace to be tracked)."
+    ),
+}
+
+
+def _view_error(x: Tensor, info: Any, what: str = "is being modified inplace") -> RuntimeError:
+    if isinstance(x._edge, Node):
+        node, output = _core.visible(x._edge)
+        which = f"Output {output} of {messages.operation_name(node)} is a view and {what}."
+    elif info.origin == "inference":
+        which = f"A view was created in inference mode and {what} in normal mode."
+    else:
+        which = f"A view was created in no_grad mode and {what} with grad mode enabled."
+    return RuntimeError(which + _WHY_NOT[info.origin])
 
 
 def shadow_of(x: Tensor, copied: bool) -> Tensor:
@@ -202,17 +230,25 @@ def write(x: Tensor, result: Tensor) -> Tensor:
         data[...] = value
     bump(x)
     edge = result._edge
-    if not _core.thread.grad or (edge is None and x._edge is None and _base_edge(x) is None):
+    if not _core.thread.grad or _core.thread.inference or (edge is None and x._edge is None and _base_edge(x) is None):
         return x
     _adopt_output(result, x)
     if edge is not None and value.dtype != data.dtype:
         edge = Fit(edge, value.shape, value.dtype)
+    rebase(x, edge)
+    return x
+
+
+def rebase(x: Tensor, edge: Any) -> None:
+    """`x` was overwritten by what `edge` leads to: its edge, its base's and its views' change."""
+    before = x._edge
     if x._view is None:
         x._edge = edge
-        refresh_views(x, None)
+        refresh_views(x)
     else:
         _write_through(x, edge)
-    return x
+    if ctx.hooks:
+        hooks.move_retained(x, before, x._edge)
 
 
 def _base_edge(x: Tensor) -> Any:
@@ -254,10 +290,22 @@ def _write_through(view: Tensor, value_edge: Any) -> None:
     node.shape = base._data.shape
     node._sequence = _core.next_sequence()
     base._edge = node
-    refresh_views(base, view)
+    refresh_views(base)
 
 
-def refresh_views(base: Tensor, written: Tensor | None) -> None:
+class ForbiddenView(Node):
+    """In the place of a view's node where PyTorch refuses to say what the view is now."""
+
+    __slots__ = ("error",)
+
+    def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
+        raise RuntimeError(self.error)
+
+    def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
+        raise RuntimeError(self.error)
+
+
+def refresh_views(base: Tensor) -> None:
     """Every live view of `base` now shows its new value."""
     views = base.__dict__.get("_views")
     if not views:
@@ -270,12 +318,26 @@ def refresh_views(base: Tensor, written: Tensor | None) -> None:
         if edge is None:
             t._edge = None
             continue
+        if t._view.origin is not None:
+            refusal = _core.new(ForbiddenView)
+            refusal.edges = ()
+            refusal.error = str(
+                _view_error(
+                    t, t._view, "its base or another view of its base has been modified inplace"
+                )
+            )
+            refusal._sequence = _core.next_sequence()
+            t._edge = refusal
+            continue
+        before = t._edge
         node = _core.new(AsStridedBackward0)
         node.edges = (edge_of(base),)
         node.geometry = _geometry(t._data, base._data)
         node.shape = base._data.shape
         node._sequence = _core.next_sequence()
         t._edge = node
+        if ctx.hooks:
+            hooks.move_retained(t, before, node)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -303,7 +365,7 @@ def twin(row: Any, name: str) -> Any:
             done = _write_directly(self, ufunc, args)
             if done is not None:
                 return done
-        check_writable(self)
+        check_writable(self, args)
         copied = saves_input and _core.thread.grad and not _untracked(self, args)
         result = row.call(shadow_of(self, copied), *args, **kwargs)
         return write(self, result)
@@ -318,7 +380,7 @@ def from_function(function: Any, name: str) -> Any:
     """The in-place twin of a composed function."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self)
+        check_writable(self, args)
         copied = _core.thread.grad and not _untracked(self, args)
         return write(self, function(shadow_of(self, copied), *args, **kwargs))
 

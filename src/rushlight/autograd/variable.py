@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core import Tensor
+import numpy as np
+
+from .. import _dtypes as dtypes
+from .._core import Tensor, wrap
 
 
 class _VariableMeta(type):
@@ -35,6 +38,8 @@ class Variable(metaclass=_VariableMeta):
                 UserWarning,
                 stacklevel=2,
             )
+        if data is None:
+            data = wrap(np.empty(0, dtypes.default.dtype.numpy))
         if not isinstance(data, Tensor):
             raise TypeError(
                 f"Variable data has to be a tensor, but got {type(data).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import functional as F
+from .._reduction import legacy_get_string
 from .module import Module
 
 if TYPE_CHECKING:
@@ -19,28 +20,6 @@ __all__ = [
     "NLLLoss", "NLLLoss2d", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss",
     "TripletMarginLoss", "TripletMarginWithDistanceLoss",
 ]  # fmt: skip
-
-
-def _reduction_of(size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction that the two deprecated arguments ask for."""
-    import warnings
-
-    if size_average is None:
-        size_average = True
-    if reduce is None:
-        reduce = True
-    if size_average and reduce:
-        found = "mean"
-    elif reduce:
-        found = "sum"
-    else:
-        found = "none"
-    warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{found}' instead.",
-        stacklevel=4,
-    )
-    return found
 
 
 class _Loss(Module):
@@ -62,7 +41,7 @@ class _Loss(Module):
     ) -> None:
         super().__init__()
         if size_average is not None or reduce is not None:
-            self.reduction = _reduction_of(size_average, reduce)
+            self.reduction = legacy_get_string(size_average, reduce)
         else:
             self.reduction = reduction
 
