@@ -162,7 +162,7 @@ def run_function(run: Run, function) -> None:
 
 
 def without_addresses(text: str) -> str:
-    return re.sub(r"0x[0-9a-f]+", "0x...", text)
+    return re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
 
 
 def run_program(run: Run, path: Path) -> None:

@@ -16,7 +16,7 @@ def described_error(error: BaseException) -> Description:
     """The type and the first line. A key error's text is its key's repr."""
     text = str(error).strip()
     first = text.splitlines()[0] if text else ""
-    return ("error", type(error).__name__, re.sub(r"0x[0-9a-f]+", "0x...", first))
+    return ("error", type(error).__name__, re.sub(r"0x[0-9a-f]{6,}", "0x...", first))
 
 
 def values_of(t: Any) -> np.ndarray:
@@ -52,7 +52,7 @@ def describe(torch: Any, value: Any) -> Description:
     if isinstance(value, np.ndarray):
         return ("array", str(value.dtype), ArrayValue(np.array(value)))
     if isinstance(value, str):
-        return ("text", repr(re.sub(r"0x[0-9a-f]+", "0x...", value)))
+        return ("text", repr(re.sub(r"0x[0-9a-f]{6,}", "0x...", value)))
     if isinstance(value, (bool, int)) or value is None:
         return ("text", repr(value))
     if isinstance(value, (float, complex)):
@@ -65,7 +65,7 @@ def describe(torch: Any, value: Any) -> Description:
     if isinstance(value, dict):
         parts = tuple((repr(k), describe(torch, v)) for k, v in value.items())
         return ("dict", type(value).__name__, parts)
-    return ("text", re.sub(r"0x[0-9a-f]+", "0x...", repr(value)))
+    return ("text", re.sub(r"0x[0-9a-f]{6,}", "0x...", repr(value)))
 
 
 class ArrayValue:

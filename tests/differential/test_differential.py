@@ -8,13 +8,17 @@ accepted are listed in known.txt with their reason; one that has gone must leave
 from __future__ import annotations
 
 import fnmatch
+import importlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from rushlight._tensor import registry
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -84,6 +88,19 @@ def differences(group: str, folder: Path) -> tuple[dict[str, list[str]], int]:
         if wrong := list(comparison.case(kinds[key], results, ours[key])):
             found[key] = wrong
     return found, comparison.count
+
+
+def test_every_function_has_a_case() -> None:
+    """A public function or method that no case names would never be compared."""
+    texts = [path.read_text(encoding="utf-8") for path in (HERE / "programs").glob("*.py")]
+    for group in GROUPS[1:]:
+        module = importlib.import_module(f"cases.{group}")
+        texts += [Path(str(module.__file__)).read_text(encoding="utf-8")]
+        texts += [case.text for case in getattr(module, "CASES", ())]
+    named = set(re.findall(r"\w+", "\n".join(texts)))
+    tables = (registry.FUNCTIONS, registry.METHODS, registry.NN_FUNCTIONS)
+    missing = {name for table in tables for name in table if not name.startswith("__")} - named
+    assert not missing, f"no case names {sorted(missing)}"
 
 
 @needs_torch

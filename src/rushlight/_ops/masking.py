@@ -110,7 +110,7 @@ registry.overloaded(
     function=False,
 )  # fmt: skip
 
-# ---- masked_select and masked_scatter ------------------------------------------------------------
+# ---- masked_select and masked_scatter -----------------------------------------------------------
 
 
 def _masked_select(x: Any, mask: Any) -> Any:
@@ -201,7 +201,7 @@ masked_place = linear(
 )  # fmt: skip
 register_twin(masked_scatter, "masked_scatter_")
 
-# ---- nonzero and where ----------------------------------------------------------------------------
+# ---- nonzero and where --------------------------------------------------------------------------
 
 
 def _nonzero(x: Any) -> Any:

@@ -1,5 +1,5 @@
 """Rows that read or write along one dim at positions an index tensor gives: gather, scatter,
-index_select, index_add, take and their relatives, each linear map beside its adjoint."""
+index_select, index_add and their relatives, each linear map beside its adjoint."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtypes
-from .._define import promote
-from .._define.kinds import general, joint, linear
+from .._define.kinds import general, linear
 from .._kernels import scatter as kernels
 from .._tensor import registry
 from . import copying
@@ -190,9 +189,8 @@ def _no_derivative(k: Any, g: Any) -> Any:
 def _scatter_src_reduce_check(
     x: Any, dim: Any, index: Any, src: Any, reduce: Any
 ) -> tuple[Any, ...]:
-    checked = _scatter_check(x, dim, index, src, _reduce_name(reduce))
     _warn_about_reduce()
-    return checked
+    return _scatter_check(x, dim, index, src, _reduce_name(reduce))
 
 
 scatter_src_reduce = general(
@@ -228,110 +226,7 @@ registry.overloaded("scatter", *((row.schemas[0], called(row)) for row in _SCATT
 in_place_overloads("scatter_", _SCATTERS)
 register_twin(scatter_add, "scatter_add_")
 
-# ---- scatter_reduce -----------------------------------------------------------------------------
-
-_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
-_STARTS = {"sum": 0.0, "mean": 0.0, "prod": 1.0}
-
-
-def _scatter_reduce_check(
-    x: Any, dim: Any, index: Any, src: Any, reduce: Any, include_self: Any
-) -> tuple[Any, ...]:
-    if reduce not in _REDUCTIONS:
-        raise RuntimeError(
-            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
-        )
-    return (*_scatter_check(x, dim, index, src), reduce, bool(include_self))
-
-
-def _scatter_reduce(
-    x: Any, dim: Any, index: Any, src: Any, reduce: str, include_self: bool
-) -> Any:
-    start = x
-    if not include_self:
-        neutral: Any = _STARTS.get(reduce)
-        if neutral is None:
-            ends = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
-            high = ends.max if ends else np.inf
-            low = ends.min if ends else -np.inf
-            neutral = low if reduce == "amax" else high
-        start = kernels.scatter(x, dim, _long(index), x.dtype.type(neutral))
-    ufunc = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}.get(reduce, np.add)
-    out = _accumulate(start, dim, index, src, ufunc)
-    if reduce == "mean":
-        count = _counts(x, dim, index, include_self)
-        out = out // count if x.dtype.kind in "iu" else out / count.astype(x.dtype)
-    return out
-
-
-def _counts(x: Any, dim: Any, index: Any, include_self: bool) -> Any:
-    ones = np.ones(index.shape, np.int64)
-    start = np.ones(x.shape, np.int64)
-    if not include_self:
-        start = kernels.scatter(start, dim, _long(index), 0)
-    return np.maximum(_accumulate(start, dim, index, ones), 1)
-
-
-def _reduce_gradients(
-    k: Any, g: Any, x: Any, index: Any, src: Any, out: Any, dim: int, reduce: str,
-    include_self: bool, need: Any,
-) -> tuple[Any, Any]:  # fmt: skip
-    """Sums hand on the gradient, means their share, extrema share among those that attain them."""
-    if reduce == "sum":
-        to_x, to_src = g, g
-    elif reduce == "mean":
-        ones = k.zeros_like_(src) + 1
-        count = k.scatter_add(_kept(k, k.zeros_like_(x) + 1, dim, index, include_self),
-                              dim, index, ones)  # fmt: skip
-        share = g / k.where(count == 0, 1.0, count)
-        to_x, to_src = share, share
-    elif reduce == "prod":
-        return _prod_gradients(k, g, x, index, src, out, dim, include_self)
-    else:
-        at_x = _kept(k, k.cast(x == out, k.dtype_of(g)), dim, index, include_self)
-        at_src = k.cast(src == _covered(k, out, dim, index, tuple(src.shape)), k.dtype_of(g))
-        share = g / k.where((total := k.scatter_add(at_x, dim, index, at_src)) == 0, 1.0, total)
-        return share * at_x, at_src * _covered(k, share, dim, index, tuple(src.shape))
-    return (
-        _kept(k, to_x, dim, index, include_self),
-        _covered(k, to_src, dim, index, tuple(src.shape)),
-    )
-
-
-def _kept(k: Any, g: Any, dim: int, index: Any, include_self: bool) -> Any:
-    return g if include_self else k.scatter_value(g, dim, index, 0)
-
-
-def _prod_gradients(
-    k: Any, g: Any, x: Any, index: Any, src: Any, out: Any, dim: int, include_self: bool
-) -> tuple[Any, Any]:
-    """The product of all the others: where exactly one factor is 0, that of the rest."""
-    start = x if include_self else k.scatter_value(x, dim, index, 1)
-    x_zero, src_zero = k.cast(start == 0, k.dtype_of(g)), k.cast(src == 0, k.dtype_of(g))
-    zeros = k.scatter_add(x_zero, dim, index, src_zero)
-    rest = k.scatter_reduce(
-        k.where(start == 0, 1.0, start), dim, index, k.where(src == 0, 1.0, src), "prod", True)
-    shape = tuple(src.shape)
-    zeros_at, rest_at = _covered(k, zeros, dim, index, shape), _covered(k, rest, dim, index, shape)
-    to_x = _others(k, start, x_zero, zeros, rest) * g
-    to_src = _others(k, src, src_zero, zeros_at, rest_at) * _covered(k, g, dim, index, shape)
-    return _kept(k, to_x, dim, index, include_self), to_src
-
-
-def _others(k: Any, factor: Any, is_zero: Any, zeros: Any, rest: Any) -> Any:
-    """`rest` without `factor`, where no other factor is 0."""
-    return k.where(zeros - is_zero > 0, 0.0, rest / k.where(factor == 0, 1.0, factor))
-
-
-scatter_reduce = joint(
-    "scatter_reduce", _scatter_reduce,
-    "scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, "
-    "bool include_self=True) -> Tensor", _reduce_gradients, ("x", "src"),
-    inputs=("x", "index", "src"), check=_scatter_reduce_check,
-)  # fmt: skip
-register_twin(scatter_reduce, "scatter_reduce_")
-
-# ---- index_select and the index_* family ---------------------------------------------------------
+# ---- index_select and the index_* family --------------------------------------------------------
 
 
 def _select_check(x: Any, dim: Any, index: Any) -> tuple[int]:
@@ -476,7 +371,9 @@ in_place_overloads("index_fill_", _INDEX_FILLS)
 def _index_copy_check(x: Any, dim: Any, index: Any, source: Any) -> tuple[int]:
     dim = canonical_dim(dim, x.ndim)
     if index.dtype != np.int64:
-        raise RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {_word(index)}")
+        raise RuntimeError(
+            f"index_copy_(): Expected a long tensor for index, but got {_word(index)}"
+        )
     if x.dtype != source.dtype:
         raise RuntimeError(
             f"index_copy_(): self and source expected to have the same dtype, but got (self) "
@@ -517,115 +414,3 @@ index_copy = linear(
 )  # fmt: skip
 register_twin(index_add, "index_add_")
 register_twin(index_copy, "index_copy_")
-
-def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
-    """Elements of `input` at `indices` along `dim`; the two broadcast together elsewhere.
-
-    Source: https://pytorch.org/docs/stable/generated/torch.take_along_dim.html
-
-    >>> import rushlight as torch
-    >>> torch.take_along_dim(torch.tensor([[3, 1], [2, 4]]), torch.tensor([[1], [0]]), dim=1)
-    tensor([[1],
-            [2]])
-    """
-    if indices._data.dtype != np.int64:
-        raise RuntimeError("torch.take_along_dim(): dtype of indices should be Long but got "
-                           + _word(indices._data))  # fmt: skip
-    if dim is None:
-        return gather.call(input.reshape(-1), 0, indices.reshape(-1))
-    have, want = input._data.shape, indices._data.shape
-    if len(have) != len(want):
-        raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, "
-            f"but got {len(have)} dimensions for input, and {len(want)} dimensions for indices"
-        )
-    dim = canonical_dim(dim, len(have))
-    ones = [(*s[:dim], 1, *s[dim + 1 :]) for s in (have, want)]
-    try:
-        whole = np.broadcast_shapes(*ones)
-    except ValueError:
-        raise promote.broadcast_error(*ones) from None
-    return gather.call(
-        input.expand((*whole[:dim], have[dim], *whole[dim + 1 :])), dim,
-        indices.expand((*whole[:dim], want[dim], *whole[dim + 1 :])),
-    )  # fmt: skip
-
-
-registry.public("take_along_dim", take_along_dim)
-
-# ---- positions in the flattened tensor --------------------------------------------------------------
-
-
-def _flat_index(name: str, size: int, index: Any) -> Any:
-    outside = index[(index < -size) | (index >= size)]
-    if outside.size:
-        raise IndexError(
-            f"out of range: tried to access index {int(outside.reshape(-1)[0])} on a tensor of "
-            f"{size} elements."
-        )
-    return index
-
-
-def _take_check(name: str) -> Any:
-    def check(x: Any, index: Any, *rest: Any) -> tuple[Any, ...]:
-        if index.dtype != np.int64:
-            raise RuntimeError(
-                f"{name}(): Expected a long tensor for index, but got {_word(index)}"
-            )
-        return tuple(r for r in rest if not isinstance(r, np.ndarray))
-
-    return check
-
-
-def _take_backward(g: Any, shape: Any, index: Any) -> Any:
-    out = np.zeros(shape, g.dtype)
-    np.add.at(out.reshape(-1), index.reshape(-1), g.reshape(-1))
-    return out
-
-
-take = linear(
-    "take", lambda x, index: x.reshape(-1).take(_flat_index("take", x.size, index)),
-    "take(Tensor self, Tensor index) -> Tensor", inputs=("x", "index"), check=_take_check("take"),
-    x=lambda k, g, x_shape, index: k.take_backward(g, x_shape, index),
-)  # fmt: skip
-take_backward = linear(
-    "take_backward", _take_backward,
-    "_take_backward(Tensor grad, SymInt[] shape, Tensor index) -> Tensor", inputs=("x", "index"),
-    x=lambda k, g, index: k.take(g, index), public=False,
-)  # fmt: skip
-
-
-def _put(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
-    out = np.array(x, order="C")
-    flat, index = out.reshape(-1), _flat_index("put_", x.size, index).reshape(-1)
-    if accumulate:
-        np.add.at(flat, index, source.reshape(-1))
-    else:
-        flat[index] = source.reshape(-1)
-    return out
-
-
-def _put_check(x: Any, index: Any, source: Any, accumulate: Any) -> tuple[bool]:
-    _take_check("put_")(x, index)
-    if x.dtype != source.dtype:
-        raise RuntimeError(
-            f"put_(): self and source expected to have the same dtype, but got self.dtype = "
-            f"{_word(x)} and source.dtype = {_word(source)}"
-        )
-    if index.size != source.size:
-        raise RuntimeError(
-            "put_(): Expected source and index to have the same number of elements, but got "
-            f"source.numel() = {source.size}, index.numel() = {index.size}"
-        )
-    return (bool(accumulate),)
-
-
-put = linear(
-    "put", _put,
-    "put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor",
-    inputs=("x", "index", "source"), check=_put_check,
-    x=lambda k, g, index, accumulate: g if accumulate else k.put(
-        g, index, k.zeros_like_(k.take(g, index)), False),
-    source=lambda k, g, index, source_shape: k.reshape(k.take(g, index), source_shape),
-)  # fmt: skip
-register_twin(put, "put_")

@@ -17,9 +17,12 @@ from .._ops import (
     norm,
     pad,
     pool,
+    scatter_reduce,
     scattering,
+    searching,
     softmax,
     sorting,
+    taking,
 )
 from . import (
     attributes,
@@ -28,11 +31,11 @@ from . import (
     device,
     indexing,
     legacy,
-    operators,
+    numeric, operators,
     overloads,
     randoms,
     ranges,
-    registry,
+    registry, threads,
 )  # fmt: skip
 
 binding.configure(
@@ -48,5 +51,5 @@ convert.attach()
 legacy.attach()
 operators.attach()
 indexing.attach()
-__all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scattering", "sorting"]
+__all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scatter_reduce", "scattering", "searching", "sorting", "taking"]
 __all__ += ["activation", "conv", "loss", "norm", "pad", "pool", "softmax"]

@@ -67,17 +67,17 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: Any = None, index: Any = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index
+    def __init__(self, type: Any = None, index: Any = None, *, device: Any = None) -> None:  # noqa: A002 - PyTorch's name
+        if device is not None and type is None:
+            type = device  # noqa: A001
+        if isinstance(type, _device_type()):
+            type, index = type.type, type.index  # noqa: A001
         elif isinstance(type, int) and not isinstance(type, bool):
-            raise RuntimeError(
-                "Cannot access accelerator device when none is available."
-            )
+            raise RuntimeError("Cannot access accelerator device when none is available.")
         elif not isinstance(type, str):
-            raise TypeError(
-                f"device(): argument 'type' (position 1) must be str, not {_kind_name(type)}"
-            )
+            raise _wrong_arguments(type)
+        elif not type:
+            raise RuntimeError("Device string must not be empty")
         elif ":" in type:
             if index is not None:
                 raise RuntimeError(
@@ -87,7 +87,9 @@ class device:
             name, _, number = type.partition(":")
             if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
                 raise RuntimeError(f"Invalid device string: '{type}'")
-            type, index = name, int(number)
+            type, index = name, int(number)  # noqa: A001
+        if index is not None and index < 0:
+            raise RuntimeError("Device index must not be negative")
         if type not in _KINDS:
             if not type.replace("_", "a").isalpha():
                 raise RuntimeError(f"Invalid device string: '{type}'")
@@ -120,11 +122,26 @@ class device:
         return _device, (self.type, self.index)
 
     def __enter__(self) -> device:
-        check_device(self)
+        default_device.chosen.append(default_device.value)
+        default_device.value = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        default_device.value = default_device.chosen.pop()
+
+
+class _DefaultDevice:
+    """The device of constructors that name none, chosen by ``torch.set_default_device`` or
+    ``with torch.device(...)``; None for the CPU."""
+
+    __slots__ = ("chosen", "value")
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.chosen: list[Any] = []
+
+
+default_device = _DefaultDevice()
 
 
 def _device(kind: str, index: int | None) -> device:
@@ -135,8 +152,19 @@ device.__module__ = "torch"
 CPU = device("cpu")
 
 
-def _kind_name(value: Any) -> str:
-    return value.__class__.__name__
+def _device_type() -> type:
+    return device
+
+
+def _wrong_arguments(value: Any) -> TypeError:
+    from .._define.messages import invalid_combination
+
+    args = () if value is None else (value,)
+    return TypeError(
+        invalid_combination(
+            "device", ["(torch.device device)", "(str type, int index = -1)"], args, {}
+        )
+    )
 
 
 def check_device(value: Any) -> None:

@@ -136,7 +136,8 @@ def _slice(x: Any, dim: int, key: slice, skip_whole: bool = False) -> Any:
     if step < 0:
         raise ValueError("step must be greater than zero")
     if skip_whole and not key.start and end == size and step == 1:
-        return x
+        if key.stop is None or key.stop >= size:
+            return x
     if ctx.handler is not None or dim:
         return movement.slice_row.call(x, dim, start, max(start, end), step)
     t = wrap(x._data[start:end:step])

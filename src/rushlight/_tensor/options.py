@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import INFERENCE_CELL, LEAF, Tensor, ctx, wrap
-from .device import check_device
+from .device import check_device, default_device
 
 #: The options of a factory's schema, in the order in which targets receive them; the dispatcher
 #: appends `requires_grad`.
@@ -61,18 +61,6 @@ def _check_layout(layout: Any, pin_memory: Any) -> None:
             "pin_memory=True requires a CUDA or other accelerator backend; no pinned memory "
             "allocator is available on this system."
         )
-
-
-class _DefaultDevice:
-    """The device that ``torch.set_default_device`` chose; None for the CPU."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value: Any = None
-
-
-default_device = _DefaultDevice()
 
 
 def numpy_dtype(dtype: Any, otherwise: Any = None) -> Any:

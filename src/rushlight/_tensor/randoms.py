@@ -13,6 +13,7 @@ from .._ops import random
 from .._ops.random import Generator, default_generator, draw, draw_into
 from ..autograd import inplace
 from .creation import into
+from .device import default_device
 from .options import (
     LONG_OPTIONS, OPTIONS, allocate, check_out, finish, like_array, numpy_dtype,
 )  # fmt: skip
@@ -72,7 +73,7 @@ def _negative(shape: Any, numpy: Any) -> Any:
 
 
 def _optioned(t: Tensor, layout: Any, device: Any, pin: Any, grad: Any) -> Tensor:
-    if grad or layout is not None or device is not None or pin:
+    if grad or layout is not None or device is not None or pin or default_device.value is not None:
         return finish(t._data, layout, device, pin, grad)
     return t
 

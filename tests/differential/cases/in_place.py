@@ -5,8 +5,11 @@ from __future__ import annotations
 from cases import Case, lines
 
 UNARY = """abs ceil cos erf exp floor neg reciprocal relu round sigmoid sin sqrt rsqrt tan tanh trunc
-square log log1p expm1 sign log2 log10 acos asin atan cosh sinh frac clamp_min logical_not""".split()
-BINARY = "add sub mul div pow remainder fmod floor_divide eq lt ge maximum atan2 logical_and".split()
+square log log1p expm1 sign log2 log10 acos asin atan cosh sinh frac clamp_min logical_not absolute
+asinh atanh negative fix exp2 erfc erfinv digamma lgamma logit bitwise_not""".split()
+BINARY = """add sub mul div pow remainder fmod floor_divide eq ne lt le gt ge maximum atan2 logical_and
+logical_or logical_xor subtract multiply divide true_divide hypot copysign bitwise_and bitwise_or
+bitwise_xor""".split()
 CASES: list[Case] = []
 for name in UNARY:
     extra = "0.5" if name == "clamp_min" else ""
@@ -17,7 +20,7 @@ for name in UNARY:
     CASES.append(Case(f"x = torch.zeros(3, 4); torch.{name}(p{', 0.5' if extra else ''}, out=x)"
                       "; x", "pointwise", False))
 for name in BINARY:
-    if name != "maximum":
+    if name != "maximum":  # has no in-place twin
         CASES.append(Case(f"x = p * 1; x.{name}_(g); x", "pointwise"))
         CASES.append(Case(f"x = p * 1; x.{name}_(2); x", "pointwise"))
         CASES.append(Case(f"x = p.clone(); x[1].{name}_(row.abs() + 1); x", "pointwise"))
@@ -128,6 +131,46 @@ x = torch.zeros(4, 3).t(); torch.add(a, b, out=x); x
 torch.add(a, b, out=i)
 torch.add(a, 1, out=torch.zeros(3, 4, dtype=torch.float64))
 torch.add(a.requires_grad_(), b, out=torch.zeros(3, 4))
+x = g * 1; x.acosh_(); x
+x = a * 1; F.celu_(x, 0.5); x
+x = a * 1; torch.celu_(x); x
+x = a * 1; F.threshold_(x, 0.1, 20.0); x
+x = a * 1; torch.threshold_(x, 0.1, 20.0); x
+x = a * 1; torch.dropout_(x, 0.5, True); x
+x = a * 1; torch.alpha_dropout_(x, 0.5, True); x
+x = image * 1; torch.feature_dropout_(x, 0.5, True); x
+x = image * 1; torch.feature_alpha_dropout_(x, 0.5, True); x
+torch.feature_dropout(image, 0.5, True)
+F.dropout3d(volume, 0.5)
+F.conv_transpose3d(volume, torch.ones(2, 3, 2, 2, 2))
+torch.conv_transpose3d(volume, torch.ones(2, 3, 2, 2, 2), stride=2)
+x = torch.ones(2, 3, 5); x.baddbmm_(cube, batch); x
+x = a * 1; x.clip_(-1, 1); x
+x = a * 1; x.cumprod_(1); x
+x = a * 1; x.masked_scatter_(m, b); x
+x = a * 1; x.scatter_reduce_(1, index, b, reduce="prod"); x
+x = a * 1; x.put_(index_row, row); x
+torch.put(a, index_row, row)
+a.put(index_row, row, accumulate=True)
+torch.fill(a, 2.0)
+torch.ger(row, vector6)
+row.ger(vector6)
+torch.constant_pad_nd(a, (1, 1), 2.0)
+a.constant_pad_nd((1, 0, 0, 2))
+torch.empty_strided((2, 3), (1, 2)).stride()
+torch.empty_permuted((2, 3), (1, 0)).stride()
+a.new_empty_strided((2, 3), (1, 2)).stride()
+torch.frombuffer(bytearray(b"abcdefgh"), dtype=torch.uint8)
+torch.frombuffer(bytearray(b"abcdefgh"), dtype=torch.int16, offset=2, count=2)
+torch.from_dlpack(np.arange(3.0))
+torch.ShortTensor([1, 2]), torch.CharTensor([3]), torch.BFloat16Tensor([1.5])
+torch.default_generator.initial_seed()
+i.cfloat().dtype, i.cdouble().dtype, i.chalf().dtype
+a.is_shared()
+a.share_memory_() is a
+a.storage().size()
+x = torch.empty(0); torch.resize_as_(x, a); x.shape
+x = torch.empty(0); x.resize_as_(a); x.shape
 a._version
 x = a * 1; x.add_(1); x.mul_(2); x._version
 x = a * 1; y = x[0]; y.add_(1); (x._version, y._version)
