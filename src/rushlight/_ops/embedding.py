@@ -46,15 +46,9 @@ def _backward(
     return kernels.embedding_backward(g, indices, num_weights, padding_idx)
 
 
-def _twice(
-    weight: Any, indices: Any, padding_idx: int, scale_grad_by_freq: bool
-) -> Any:
-    """The adjoint of `_backward`."""
-    indices = _long(indices)
-    out = kernels.embedding(weight, indices)
-    shares = _shares(indices, scale_grad_by_freq, out.dtype)
-    if shares is not None:
-        out = out * shares
+def _twice(weight: Any, indices: Any, padding_idx: int) -> Any:
+    """The adjoint of `_backward`; like PyTorch's it does not divide by frequency again."""
+    out = kernels.embedding(weight, _long(indices))
     if padding_idx >= 0:
         out[indices == padding_idx] = 0
     return out
@@ -76,15 +70,14 @@ embedding_dense_backward = linear(
     "embedding_dense_backward(Tensor grad_output, Tensor indices, SymInt num_weights, "
     "SymInt padding_idx, bool scale_grad_by_freq) -> Tensor", inputs=("x", "indices"),
     public=False,
-    x=lambda k, g, indices, padding_idx, scale_grad_by_freq: k.embedding_twice(
-        g, indices, padding_idx, scale_grad_by_freq),
+    x=lambda k, g, indices, padding_idx: k.embedding_twice(g, indices, padding_idx),
 )  # fmt: skip
 embedding_twice = linear(
     "embedding_twice", _twice,
-    "_embedding_twice(Tensor weight, Tensor indices, SymInt padding_idx, "
-    "bool scale_grad_by_freq) -> Tensor", inputs=("x", "indices"), public=False,
-    x=lambda k, g, indices, x_shape, padding_idx, scale_grad_by_freq: (
-        k.embedding_dense_backward(g, indices, x_shape[0], padding_idx, scale_grad_by_freq)),
+    "_embedding_twice(Tensor weight, Tensor indices, SymInt padding_idx) -> Tensor",
+    inputs=("x", "indices"), public=False,
+    x=lambda k, g, indices, x_shape, padding_idx: k.embedding_dense_backward(
+        g, indices, x_shape[0], padding_idx, False),
 )  # fmt: skip
 
 

@@ -357,6 +357,7 @@ def _scan_factor(k: Any, g: Any, factor: Any, out: Any, dim: int) -> Any:
 scan = general(
     "scan", _scan, "_scan(Tensor self, Tensor factor, int dim) -> Tensor",
     inputs=("x", "factor"), x=_scan_back, factor=_scan_factor, public=False,
+    check=lambda x, factor, dim: (canonical_dim(dim, x.ndim),),
 )  # fmt: skip
 
 

@@ -149,7 +149,6 @@ def _device(kind: str, index: int | None) -> device:
 
 
 device.__module__ = "torch"
-CPU = device("cpu")
 
 
 def _device_type() -> type:
@@ -165,6 +164,9 @@ def _wrong_arguments(value: Any) -> TypeError:
             "device", ["(torch.device device)", "(str type, int index = -1)"], args, {}
         )
     )
+
+
+CPU = device("cpu")
 
 
 def check_device(value: Any) -> None:
