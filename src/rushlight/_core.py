@@ -467,6 +467,18 @@ def _alias_of_leaf(leaf: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
 RAW = RawNamespace("RAW")
 TEN = TensorNamespace("TEN")
 
+#: Kernels of formulas that have a second reading, by name: the same mathematics over rows.
+FUSED: dict[str, Callable[..., Any]] = {}
+
+
+def fused(name: str, kernel: Callable[..., Any], composed: Callable[..., Any]) -> None:
+    """Give formulas ``k.name``: under RAW `kernel`, arrays in few passes; under TEN and REC
+    ``composed(k, ...)``, the same over rows. The op-table tests hold the two equal."""
+    FUSED[name] = composed
+    setattr(RAW, name, kernel)
+    setattr(TEN, name, lambda *arguments: composed(TEN, *arguments))
+
+
 # ---------------------------------------------------------------------------------------------
 # Python numbers as operands: a 0-d array costs a ufunc 0.2 us less than the number.
 

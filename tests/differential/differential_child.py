@@ -100,7 +100,9 @@ def projection(t, seed: int):
 def used_names(text: str) -> list[str]:
     tree = ast.parse(text)
     found = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    made = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    made = {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     return sorted(name for name in found - made if name in POOL)
 
 

@@ -11,11 +11,16 @@ from differential_describe import Description
 #: functions within a few units but not the same ones (NumPy's SIMD exp, SLEEF's, libm's).
 POINTWISE_UNITS = 4
 #: Units, at the largest magnitude in the tensor, where sums are involved: the order of additions
-#: differs (pairwise, blocked, by lanes), so rounding does; a product sum of n terms grows by sqrt(n).
+#: differs (pairwise, blocked, by lanes), so rounding does; with n terms it grows by sqrt(n).
 SUM_UNITS = 16
 #: Gradients and second gradients are sums of products of such values.
 GRADIENT_UNITS = 32
 SECOND_UNITS = 128
+#: In half precision PyTorch rounds after every operation of a formula, so each may add half a unit.
+HALF_UNITS = {"forward": 1, "first": 8, "second": 32}
+#: Kind "coarse": PyTorch's own float64 derivatives are good to single precision only (the series of
+#: its trigamma, the 1/6 of hardsigmoid that it keeps in float32).
+COARSE_UNITS = 2.0**29
 #: Twenty optimizer steps or whole programs feed rounding back into the next step.
 TRAINING_UNITS = 4096
 
@@ -34,7 +39,11 @@ class Comparison:
         mine = dict(ours)
         for label, expected in real:
             if label not in mine:
-                if not label.endswith(" warnings"):
+                # PyTorch's fused backward nodes hang in the graph even where the derivative is
+                # constant; ours do not. Zero and nothing are the same second derivative.
+                if not label.endswith(" warnings") and not (
+                    "second" in label and nothing(expected)
+                ):
                     yield f"{label}: PyTorch has {short(expected)}, rushlight has no such result"
                 continue
             yield from (f"{label}: {d}" for d in self.value(kind, label, expected, mine[label]))
@@ -47,6 +56,8 @@ class Comparison:
         self, kind: str, label: str, expected: Description, found: Description
     ) -> Iterator[str]:
         self.count += 1
+        if "second" in label and nothing(expected) and nothing(found):
+            return
         if expected[0] != found[0]:
             yield f"expected {short(expected)}, found {short(found)}"
             return
@@ -108,18 +119,28 @@ class Comparison:
             units = SECOND_UNITS
         elif "first" in label or kind == "first":
             units = GRADIENT_UNITS
-        elif kind in ("sum", "training", "program"):
+        elif kind in ("sum", "coarse", "training", "program"):
             units = SUM_UNITS
         if kind in ("training", "program"):
             units = TRAINING_UNITS
         if units != POINTWISE_UNITS and finite.any():
             scale = np.maximum(scale, np.abs(e[finite]).max())
         if dtype in ("float16", "bfloat16"):
-            # Both compute in float32 and round once: one unit where float32 rounding tips it.
-            units = 1 if "gradient" not in label else 4
+            units = HALF_UNITS[next((w for w in ("first", "second") if w in label), "forward")]
+        if kind == "coarse" and dtype == "float64" and "gradient" in label:
+            units = COARSE_UNITS
         tiny = 2.0**-149 if dtype == "float32" else 0.0
         bad = np.abs(np.where(finite, e - f, 0)) > units * EPS[dtype] * scale + tiny
         return bad | (~finite & ~((e == f) | (np.isnan(e) & np.isnan(f))))
+
+
+def nothing(description: Description) -> bool:
+    """Whether this is None, zero, or a list of such."""
+    if description[0] == "list":
+        return all(nothing(part) for part in description[2])
+    if description[0] == "tensor":
+        return not description[2].array.any()
+    return bool(description == ("text", "None"))
 
 
 def same(expected: np.ndarray, found: np.ndarray) -> bool:

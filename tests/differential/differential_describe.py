@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-#: ("tensor", facts, values) · ("array", values) · ("number", x) · ("text", s) · ("list", name, parts)
-#: · ("dict", parts) · ("error", type, first line)
+#: ("tensor", facts, values) · ("array", dtype, values) · ("number", type, value) · ("text", s)
+#: · ("list", name, parts) · ("dict", name, parts) · ("error", type, first line)
 Description = tuple
 
 
@@ -27,7 +27,7 @@ def values_of(t: Any) -> np.ndarray:
     t = t.detach().resolve_conj().resolve_neg()
     if str(t.dtype) == "torch.bfloat16":
         t = t.float()
-    return np.array(t.numpy())
+    return np.array(t.numpy(force=True))
 
 
 def strides_of(t: Any) -> tuple[int, ...] | None:

@@ -13,7 +13,9 @@ from .oracle import converted, cotangent
 from .samples import TABLE, samples_of
 
 ROWS = [OPS[name] for name in sorted(OPS)]
-DIFFERENTIABLE = [row for row in ROWS if any(row.edge_for(n) for n in row.inputs)]
+_WITH_FORMULAS = [row for row in ROWS if any(row.edge_for(n) for n in row.inputs)]
+REFUSING = [row for row in _WITH_FORMULAS if row.name in TABLE and TABLE[row.name].refuses]
+DIFFERENTIABLE = [row for row in _WITH_FORMULAS if row not in REFUSING]
 
 
 def cases(rows, condition=lambda row, sample: True):
@@ -49,6 +51,7 @@ class Call:
         self, row, sample, key="", *, arrays=None, grad=True, dtype=None, prepare=np.array
     ):
         self.row, self.key = row, key
+        grad = grad if row in DIFFERENTIABLE else False
         self.leaves, self.inputs, self.values = [], [], []
         wanted = differentiated(row)
         given = None if arrays is None else iter(arrays)
@@ -78,7 +81,10 @@ class Call:
 
     def run(self):
         """The outputs, as a tuple of Tensors."""
-        result = promote.invoke(self.row, self.values)
+        if hasattr(self.row, "positional"):
+            result = promote.invoke(self.row, self.values)
+        else:
+            result = self.row.call(*self.values)
         self.outputs = result if isinstance(result, tuple) else (result,)
         return self.outputs
 
@@ -183,6 +189,8 @@ def raw(row, values):
             arrays[i] = a
     with _core.quiet():
         result = row.forward(*arrays)
+    if isinstance(result, list):
+        return result
     return list(result)[: row.outputs] if isinstance(result, tuple) else [result]
 
 

@@ -37,7 +37,7 @@ def differentiated(row):
 def _request(row, key, sample, dtype):
     entry = TABLE[row.name]
     values = list(sample.arguments)
-    named = row.positional
+    named = getattr(row, "positional", len(values))
     kwargs = {}
     if entry.torch is None:
         schema = parse(row.schemas[0])
@@ -53,7 +53,7 @@ def _request(row, key, sample, dtype):
         wanted += [(at, j) for j in range(len(given))] if isinstance(given, list) else [(at,)]
     return {
         "key": key, "target": target, "args": values, "kwargs": kwargs, "wanted": wanted,
-        "dtype": dtype, "outputs": row.outputs,
+        "dtype": dtype, "outputs": getattr(row, "outputs", None),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from rushlight.autograd import engine
 
 from . import expected
 from .checks import (
-    DIFFERENTIABLE, ROWS, Call, along, cases, close, directions, gradients, inner, leaf_arrays,
+    DIFFERENTIABLE, REFUSING, ROWS, Call, along, cases, close, directions, gradients, inner, leaf_arrays,
     name_of, namespaces, raw,
 )  # fmt: skip
 from .samples import TABLE, samples_of
@@ -75,7 +75,7 @@ def test_value_and_gradient_are_those_of_pytorch(row, number, sample):
     for i, (a, b, d) in enumerate(zip(found, wanted["values"], wanted["dtypes"], strict=True)):
         assert _dtypes.from_numpy(a.dtype).name == d
         close(a, b, rtol, f"output {i} of {row.name} {sample}")
-    if call.leaves:
+    if call.leaves and "fails" not in wanted:
         for i, (g, h) in enumerate(zip(call.gradients(), wanted["gradients"], strict=True)):
             # An undefined gradient and a gradient of zeros mean the same.
             if g is None and h is None:
@@ -161,6 +161,16 @@ def test_namespaces_agree(row, number, sample):
                 assert g.dtype == h.dtype
                 # The same arithmetic on the same numbers; TEN may sum in another order.
                 close(g, h, 1e-14, f"{name} of {row.name} {sample}")
+
+
+@parametrize(("row", "number", "sample"), cases(REFUSING), ids=name_of)
+def test_derivatives_that_pytorch_lacks_are_refused(row, number, sample):
+    call = Call(row, sample)
+    for t in call.leaves:
+        t._edge = LEAF
+    call.run()
+    with pytest.raises(RuntimeError, match="not implemented|not differentiable"):
+        call.gradients()
 
 
 # ---- what is saved, what is touched ----------------------------------------------------------------

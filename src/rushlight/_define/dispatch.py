@@ -59,7 +59,13 @@ def make_dispatcher(
             pass
         return bind_and_call(key, args, kwargs)
 
+    writes = any("(a!) out" in schema for schema in schemas)
+
     def bind_and_call(key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if "out" in kwargs and not method and not writes:
+            # No schema of its own says where to write: compute, then write.
+            result = dispatch(*args, **{n: v for n, v in kwargs.items() if n != "out"})
+            return _written(op_name, result, kwargs["out"])
         if method and not args:
             resolver.bind(args, kwargs)
         trace = Trace()
@@ -76,6 +82,12 @@ def make_dispatcher(
 
     dispatch.__name__ = dispatch.__qualname__ = op_name
     return dispatch
+
+
+def _written(op_name: str, result: Any, out: Any) -> Any:
+    from .promote import into
+
+    return result if out is None else into(op_name, result, out)
 
 
 def _plan(

@@ -115,6 +115,7 @@ class Row(Op):
         explain: Callable[..., Exception | None] | None = None,
         integers_end: bool = False,
         kernel: str = "",
+        refuse: Callable[..., Exception | None] | None = None,
     ) -> None:
         super().__init__(name, kind)
         self.schemas = (schema,) if isinstance(schema, str) else schema
@@ -170,6 +171,7 @@ class Row(Op):
         self.explain = explain
         self.integers_end = integers_end
         self.kernel = kernel
+        self.refuse = refuse
         self.node_name = node if node is not None else _camel(name) + "Backward0"
         self._collect_saves()
         self._node: Any = None
@@ -381,6 +383,6 @@ _ROW_OPTIONS = frozenset(
         "residuals", "recompute", "recomputed", "optional", "check", "view", "same_dtype",
         "broadcasts", "floats", "floats_of", "scalars", "promotion", "output_dtype", "returns",
         "samples", "public", "jvp", "doc", "inputs",
-        "hidden", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel",
+        "hidden", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel", "refuse",
     )
 )  # fmt: skip

@@ -64,6 +64,8 @@ def slow(op: Any, error: Exception | None, args: tuple[Any, ...], kwargs: dict[s
     """Bind, promote, and call `op` again in its ordinary form; or raise what is wrong."""
     out = kwargs.pop("out", None)
     values = _bind(op, args, kwargs)
+    if op.refuse is not None and (refusal := op.refuse(*values)) is not None:
+        raise refusal
     given, target, compute, changed = _bring_together(op, values)
     complete = (
         len(args) == op.positional
@@ -212,6 +214,16 @@ def _mismatch(a: _dtypes.dtype, b: _dtypes.dtype) -> str:
         "expected m1 and m2 to have the same dtype, but got: "
         f"{names.get(a.name, a.name)} != {names.get(b.name, b.name)}"
     )
+
+
+class _Named:
+    def __init__(self, name: str) -> None:
+        self.public_name = name
+
+
+def into(name: str, result: Any, out: Any) -> Any:
+    """``out=`` of a function that is composed of rows."""
+    return _into(_Named(name), result, out)
 
 
 def _into(op: Any, result: Any, out: Any) -> Any:

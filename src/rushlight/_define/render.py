@@ -333,7 +333,7 @@ class Template:
                 value = f"self.s{j}"
                 if lifted:
                     edge = {"input": f"e{index}" if index in self.differentiable else "None",
-                            "output": "self", "residual": "None"}[kind]  # fmt: skip
+                            "output": self._output_edge(index), "residual": "None"}[kind]  # fmt: skip
                     value = f"k.load(self, {j}, self.s{j}, {edge})"
                     optional = kind == "input" and row.inputs[index] in row.optional
                     if optional:
@@ -353,6 +353,11 @@ class Template:
         if lifted and residuals:
             self._recompute(add, pad, residuals, numbers)
         return f"{name}({', '.join(arguments)})"
+
+    def _output_edge(self, index: int) -> str:
+        row = self.row
+        several = sum(row.differentiable_outputs) > 1 or row.always_slots
+        return f"Slot(self, {index})" if several else "self"
 
     def _recompute(
         self, add: Any, pad: str, residuals: list[str], numbers: dict[str, int]

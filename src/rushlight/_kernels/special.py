@@ -52,8 +52,13 @@ def _by_pieces(x: Array, piece: Piece, work: np.dtype[Any] | None = None) -> Arr
     dtype = x.dtype
     if work is None:
         work = _FLOAT32 if _is_short_float(dtype) else dtype
-    out = np.empty(x.shape, dtype)
-    source, target = x.reshape(-1), out.reshape(-1)
+    if x.flags.c_contiguous or x.ndim < 2:
+        out = np.empty(x.shape, dtype)
+        source, target = x.reshape(-1), out.reshape(-1)
+    else:  # a transposed array gives a transposed result
+        out = np.empty_like(x)
+        order = sorted(range(x.ndim), key=lambda axis: -out.strides[axis])
+        source, target = x.transpose(order).reshape(-1), out.transpose(order).reshape(-1)
     size = source.shape[0]
     if work == dtype:
         if size <= _PIECE:

@@ -20,6 +20,8 @@ def _like(x: Any, value: float) -> Any:
     return x.dtype.type(value)
 
 
+_SIXTH = float(np.float32(1 / 6))  # single precision also in double, as in PyTorch
+
 # ---- cut off on both sides -----------------------------------------------------------------------
 
 hardtanh = elementwise(
@@ -31,7 +33,7 @@ hardsigmoid = elementwise(
     "hardsigmoid", lambda x: np.minimum(np.maximum(x + _like(x, 3), _like(x, 0)), _like(x, 6))
     / _like(x, 6), "hardsigmoid(Tensor self) -> Tensor", floats=True, promotion="none",
     check=floating_only("hardsigmoid_cpu"),
-    x=lambda k, g, x: k.keep_where(k.logical_and(x > -3.0, x < 3.0), g / 6), public=False,
+    x=lambda k, g, x: k.keep_where(k.logical_and(x > -3.0, x < 3.0), g * _SIXTH), public=False,
 )  # fmt: skip
 
 
@@ -158,6 +160,13 @@ rrelu_with_noise = elementwise(
     "rrelu_with_noise", lambda x, slope: np.where(x > _like(x, 0), x, x * slope),
     "_rrelu_with_noise(Tensor self, Tensor noise) -> Tensor", inputs=("x", "slope"),
     x=lambda k, g, x, slope: k.where(x > 0, g, g * slope), public=False,
+)  # fmt: skip
+
+rrelu_mean = elementwise(
+    "rrelu_mean", lambda x, slope: np.where(x > _like(x, 0), x, x * _like(x, slope)),
+    "_rrelu_mean(Tensor self, float slope) -> Tensor",
+    x=lambda k, g, x, slope: k.where(x > 0, g, g * slope), node="RreluWithNoiseBackward0",
+    public=False,
 )  # fmt: skip
 
 # ---- gated linear unit -----------------------------------------------------------------------------

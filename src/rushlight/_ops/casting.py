@@ -30,7 +30,7 @@ to_copy = linear(
     x=lambda k, g, x_dtype: k.cast(g, x_dtype), public=False, integers_end=True,
 )  # fmt: skip
 clone = linear(
-    "clone", lambda x: x.copy(order="K"),
+    "clone", lambda x: x.copy(order="C" if 0 in x.strides else "K"),
     "clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor",
     extra=("memory_format",), adapt=lambda x, memory_format: (x,), x=lambda g: g,
 )  # fmt: skip

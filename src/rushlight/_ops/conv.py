@@ -232,7 +232,8 @@ def _run(
     """Any public convolution: adds the batch an unbatched input lacks, rounds half precision."""
     if not (isinstance(input, Tensor) and isinstance(weight, Tensor)
             and (bias is None or isinstance(bias, Tensor))):  # fmt: skip
-        require_tensors(name, schemas, input, weight, bias)
+        require_tensors(name, schemas, *((input, weight) if bias is None else
+                                         (input, weight, bias)))  # fmt: skip
     x, w = input._data, weight._data
     if x.ndim not in (rank + 1, rank + 2):
         raise RuntimeError(

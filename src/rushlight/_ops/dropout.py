@@ -199,7 +199,7 @@ def _check_dims(name: str, ndim: int) -> bool:
                 stacklevel=4,
             )
         return False
-    return ndim == spatial + 1
+    return ndim != spatial + 2
 
 
 _register_functions()

@@ -55,6 +55,21 @@ _no_boolean_subtraction = _no_booleans(
     "`logical_xor()` operator instead."
 )
 
+
+def _is_boolean(x: Any) -> bool:
+    return x._data.dtype.kind == "b" if isinstance(x, Tensor) else isinstance(x, bool)
+
+
+def _no_mask_difference(x: Any, y: Any) -> Exception | None:
+    """A mask and a number promote without complaint in NumPy; PyTorch refuses."""
+    if _is_boolean(x) != _is_boolean(y):
+        return RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return None
+
+
 add = elementwise(
     "add", np.add, _with_alpha("add"), x=lambda g: g, y=lambda g: g,
     scalars=True, extra=("alpha",), adapt=_alpha,
@@ -62,11 +77,12 @@ add = elementwise(
 sub = elementwise(
     "sub", np.subtract, _with_alpha("sub"), x=lambda g: g, y=lambda g: -g,
     scalars=True, extra=("alpha",), adapt=_alpha, explain=_no_boolean_subtraction,
+    refuse=_no_mask_difference,
 )  # fmt: skip
 rsub = elementwise(
     "rsub", lambda x, y: np.subtract(y, x), _with_alpha("rsub"), x=lambda g: -g, y=lambda g: g,
     scalars=True, extra=("alpha",), adapt=_alpha, node="RsubBackward1",
-    explain=_no_boolean_subtraction,
+    explain=_no_boolean_subtraction, refuse=_no_mask_difference,
 )  # fmt: skip
 mul = elementwise(
     "mul", np.multiply, _binary("mul"), x=lambda g, y: g * y, y=lambda g, x: g * x, scalars=True
@@ -119,7 +135,10 @@ log2 = elementwise(
 log10 = elementwise(
     "log10", np.log10, _unary("log10"), x=lambda g, x: g / (x * 2.302585092994046), floats=True
 )
-log1p = elementwise("log1p", np.log1p, _unary("log1p"), x=lambda g, x: g / (x + 1), floats=True)
+log1p = elementwise(
+    "log1p", np.log1p, _unary("log1p"), x=lambda g, x: g / (x + 1), floats=True,
+    node="Log1PBackward0",
+)  # fmt: skip
 sqrt = elementwise("sqrt", np.sqrt, _unary("sqrt"), x=lambda g, out: g / (out * 2), floats=True)
 rsqrt = elementwise(
     "rsqrt", lambda x: np.reciprocal(np.sqrt(x)), _unary("rsqrt"), floats=True,
@@ -246,7 +265,7 @@ elu = elementwise(
     "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", floats=True,
     kernel="elu_cpu",
     x=lambda k, g, x, alpha, scale, input_scale: k.where(
-        x > 0, g * scale, g * (alpha * scale * input_scale) * k.exp(x * input_scale)),
+        x <= 0, g * (alpha * scale * input_scale) * k.exp(x * input_scale), g * scale),
 )  # fmt: skip
 
 
@@ -389,12 +408,24 @@ def _floor_divide(x: Any, y: Any) -> Any:
 floor_divide = elementwise("floor_divide", _floor_divide,
                            "floor_divide(Tensor self, Tensor other) -> Tensor",
                            inputs=("x", "y"), scalars=True)  # fmt: skip
+def _remainder(x: Any, y: Any) -> Any:
+    if x.dtype.kind in "iu" and np.any(y == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.remainder(x, y)
+
+
+def _fmod(x: Any, y: Any) -> Any:
+    if x.dtype.kind in "iu" and np.any(y == 0):
+        raise RuntimeError("ZeroDivisionError")
+    return np.fmod(x, y)
+
+
 remainder = elementwise(
-    "remainder", np.remainder, _binary("remainder"), scalars=True,
+    "remainder", _remainder, _binary("remainder"), scalars=True,
     x=lambda g: g, y=lambda k, g, x, y: -g * k.floor(x / y),
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", np.fmod, _binary("fmod"), scalars=True,
+    "fmod", _fmod, _binary("fmod"), scalars=True,
     x=lambda g: g, y=lambda k, g, x, y: -g * k.trunc(x / y),
 )  # fmt: skip
 

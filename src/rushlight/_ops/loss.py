@@ -351,19 +351,46 @@ nll_loss_backward = linear(
     node="NllLossBackwardBackward0", public=False,
 )  # fmt: skip
 
+# PyTorch's division and multiplication by a C++ number, which show in the names of the nodes.
+div_number = linear(
+    "div_number", lambda x, value: x / x.dtype.type(value),
+    "_div_number(Tensor self, float value) -> Tensor", x=lambda g, value: g / value,
+    node="DivBackward1", public=False,
+)  # fmt: skip
+mul_number = linear(
+    "mul_number", lambda x, value: x * x.dtype.type(value),
+    "_mul_number(Tensor self, float value) -> Tensor", x=lambda g, value: g * value,
+    node="MulBackward1", public=False,
+)  # fmt: skip
+
 # ---- margins ---------------------------------------------------------------------------------------
+
+
+def _first_only(name: str) -> Any:
+    """A formula for derivatives that PyTorch does not have either."""
+
+    def formula(k: Any, g: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return formula
+
+
+def _rows(x: Any, target: Any) -> tuple[Any, Any]:
+    """With a batch, where there was none."""
+    return (x, target) if x.ndim == 2 else (x.reshape(1, -1), target.reshape(1, *target.shape))
 
 
 def _multi_margin(
     x: Any, target: Any, weight: Any, p: int, margin: float, reduction: int
 ) -> Any:
-    slack, _, factor = _slack(x, target, weight, margin)
+    slack, _, factor = _slack(*_rows(x, target), weight, margin)
     losses = reduce.sum((slack if p == 1 else slack * slack) * factor, 1)
-    return _reduced(losses, reduction)
+    return _reduced(losses, reduction) if x.ndim == 2 else losses[0]
 
 
 def _slack(x: Any, target: Any, weight: Any, margin: float) -> tuple[Any, Any, Any]:
     rows = np.arange(x.shape[0])
+    target = target.reshape(-1)
     if target.size and (target.min() < 0 or target.max() >= x.shape[1]):
         raise RuntimeError("target out of range")
     slack = np.maximum(x - x[rows, target][:, None] + x.dtype.type(margin), x.dtype.type(0))
@@ -378,18 +405,24 @@ def _multi_margin_slope(
     x: Any, target: Any, weight: Any, g: Any, p: int, margin: float
 ) -> Any:
     """The gradient in x where each row's loss receives `g`."""
+    shape = x.shape
+    x, target = _rows(x, target)
     slack, rows, factor = _slack(x, target, weight, margin)
-    slope = ((slack > 0).astype(x.dtype) if p == 1 else 2 * slack) * factor * g[:, None]
-    slope[rows, target] = -slope.sum(1)
-    return slope
+    slope = ((slack > 0).astype(x.dtype) if p == 1 else 2 * slack) * factor * g.reshape(-1, 1)
+    slope[rows, target.reshape(-1)] = -slope.sum(1)
+    return slope.reshape(shape)
+
+
+def _one_each(k: Any, g: Any, shape: Any, reduction: int) -> Any:
+    """What each row's loss receives; a lone row is its own batch."""
+    return _per_element(k, g, shape[:1], reduction) if len(shape) == 2 else g
 
 
 multi_margin_slope = general(
     "multi_margin_slope", _multi_margin_slope,
     "_multi_margin_slope(Tensor self, Tensor target, Tensor? weight, Tensor grad, int p, "
     "float margin) -> Tensor", inputs=("x", "target", "weight", "y"), optional=("weight",),
-    y=lambda k, g, x, target, weight, y, p, margin: k.sum(
-        g * k.multi_margin_slope(x, target, weight, y * 0 + 1, p, margin), (1,), False),
+    x=_first_only("multi_margin_loss_backward"), y=_first_only("multi_margin_loss_backward"),
     public=False,
 )  # fmt: skip
 multi_margin_loss = general(
@@ -397,13 +430,15 @@ multi_margin_loss = general(
     "_multi_margin_loss(Tensor self, Tensor target, Tensor? weight, int p, float margin, "
     "int reduction) -> Tensor", inputs=("x", "target", "weight"), optional=("weight",),
     x=lambda k, g, x, target, weight, p, margin, reduction: k.multi_margin_slope(
-        x, target, weight, _per_element(k, g, tuple(x.shape)[:1], reduction), p, margin),
+        x, target, weight, _one_each(k, g, tuple(x.shape), reduction), p, margin),
     floats=True, promotion="none", public=False,
 )  # fmt: skip
 
 
 def _multilabel(x: Any, target: Any) -> tuple[Any, Any]:
     """The loss of each row and its gradient: labels come first, -1 ends them."""
+    shape = x.shape
+    x, target = x.reshape(-1, shape[-1]), target.reshape(-1, shape[-1])
     listed = np.cumprod(target >= 0, axis=1).astype(bool)
     if target.size and target.max() >= x.shape[1]:
         raise RuntimeError("argument #3 'target' is out of range")
@@ -416,21 +451,24 @@ def _multilabel(x: Any, target: Any) -> tuple[Any, Any]:
     losses = np.where(active, slack, 0).sum((1, 2)) / x.shape[1]
     slope = active.sum(1).astype(x.dtype)
     np.add.at(slope, (rows[listed], target[listed]), -active.sum(2).astype(x.dtype)[listed])
-    return losses.astype(x.dtype), slope / x.shape[1]
+    losses = losses.astype(x.dtype)
+    return losses if len(shape) == 2 else losses[0], (slope / x.shape[1]).reshape(shape)
 
 
 multilabel_slope = general(
-    "multilabel_slope", lambda x, target: _multilabel(x, target)[1],
-    "_multilabel_slope(Tensor self, Tensor target) -> Tensor", inputs=("x", "target"),
-    public=False,
+    "multilabel_slope", lambda x, target, y: _multilabel(x, target)[1] * (
+        y.reshape(-1, 1) if x.ndim == 2 else y),
+    "_multilabel_slope(Tensor self, Tensor target, Tensor grad) -> Tensor",
+    inputs=("x", "target", "y"), x=_first_only("multilabel_margin_loss_backward"),
+    y=_first_only("multilabel_margin_loss_backward"), public=False,
 )  # fmt: skip
 multilabel_margin_loss = general(
-    "multilabel_margin_loss", lambda x, target, reduction: _reduced(
-        _multilabel(x, target)[0], reduction),
+    "multilabel_margin_loss", lambda x, target, reduction: (
+        _reduced(_multilabel(x, target)[0], reduction) if x.ndim == 2
+        else _multilabel(x, target)[0]),
     "_multilabel_margin_loss(Tensor self, Tensor target, int reduction) -> Tensor",
     inputs=("x", "target"), floats=True, promotion="none",
-    x=lambda k, g, x, target, reduction: (
-        k.unsqueeze(_per_element(k, g, tuple(x.shape)[:1], reduction), 1)
-        * k.multilabel_slope(x, target)),
+    x=lambda k, g, x, target, reduction: k.multilabel_slope(
+        x, target, _one_each(k, g, tuple(x.shape), reduction)),
     public=False,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._core import RAW, TEN
+from .._core import fused
 from .._define.kinds import elementwise, joint
 from .._kernels import reduce
 
@@ -116,8 +116,9 @@ def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
     return gx, dot * rstd if need[1] else None, total if need[2] else None
 
 
-def _batch_gradients_lifted(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any) -> Any:
-    k = TEN
+def _batch_gradients_composed(
+    k: Any, g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
+) -> Any:
     wide = _broadcastable(x)
     axes = _channel_axes(x)
     rstd = k.reshape(rstd, wide)
@@ -133,8 +134,7 @@ def _batch_gradients_lifted(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: 
     return gx, gw, gb
 
 
-RAW.batch_norm_gradients = _batch_gradients_raw  # type: ignore[attr-defined]
-TEN.batch_norm_gradients = _batch_gradients_lifted  # type: ignore[attr-defined]
+fused("batch_norm_gradients", _batch_gradients_raw, _batch_gradients_composed)
 
 
 def _outputs(*tensors: Any) -> Any:
@@ -265,10 +265,9 @@ def _sum_of_products(a: Any, b: Any) -> Any:
     return total
 
 
-def _layer_gradients_lifted(
-    g: Any, x: Any, w: Any, mean: Any, rstd: Any, rank: int, need: Any
+def _layer_gradients_composed(
+    k: Any, g: Any, x: Any, w: Any, mean: Any, rstd: Any, rank: int, need: Any
 ) -> Any:
-    k = TEN
     ndim = len(x.shape)
     axes = tuple(range(ndim - rank, ndim))
     rows = tuple(range(ndim - rank))
@@ -284,8 +283,7 @@ def _layer_gradients_lifted(
     return gx, gw, gb
 
 
-RAW.layer_norm_gradients = _layer_gradients_raw  # type: ignore[attr-defined]
-TEN.layer_norm_gradients = _layer_gradients_lifted  # type: ignore[attr-defined]
+fused("layer_norm_gradients", _layer_gradients_raw, _layer_gradients_composed)
 
 layer_norm = joint(
     "layer_norm", _layer_norm,

@@ -65,8 +65,9 @@ def _sources(n: int, before: int, after: int, mode: str) -> Any:
     at = np.arange(-before, n + after)
     if mode == "replicate":
         return np.clip(at, 0, n - 1)
-    if mode == "circular":
-        return at % n
+    if mode == "circular":  # what a negative size cuts away does not come round again
+        first, last = max(0, -before), n - max(0, -after)
+        return (at - first) % max(1, last - first) + first
     period = max(1, 2 * (n - 1))
     at = np.abs(at) % period
     return np.where(at >= n, period - at, at)

@@ -59,6 +59,23 @@ fmin = elementwise(
 )  # fmt: skip
 
 
+bitwise_left_shift = elementwise(
+    "bitwise_left_shift", np.left_shift,
+    "bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
+    explain=lambda error, x, y: _no_shift("lshift_cpu", x, y),
+)  # fmt: skip
+bitwise_right_shift = elementwise(
+    "bitwise_right_shift", np.right_shift,
+    "bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
+    explain=lambda error, x, y: _no_shift("rshift_cpu", x, y),
+)  # fmt: skip
+
+
+def _no_shift(kernel: str, x: Any, y: Any) -> Exception:
+    name = _core.dtype_of(x if isinstance(x, Tensor) else y).type_name
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
+
+
 def as_tensor(value: Any, like: Tensor) -> Tensor:
     """A Python number as a 0-d tensor that takes part in promotion like a number."""
     if isinstance(value, Tensor):

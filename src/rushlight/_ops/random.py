@@ -105,6 +105,10 @@ class Generator:
         other._engine = self.engine.clone_state()  # type: ignore[assignment]
         return other
 
+    def get_offset(self) -> int:
+        """Raises: the Mersenne Twister has no offset."""
+        raise RuntimeError("CPU Generator does not use offset")
+
     graphsafe_get_state = clone_state
 
     def graphsafe_set_state(self, state: Generator) -> Generator:
@@ -153,7 +157,14 @@ def _check_generator_device(device: Any) -> None:
     if found.type == "cpu":
         return
     if found.type == "cuda":
-        raise RuntimeError("Torch not compiled with CUDA enabled")
+        raise RuntimeError(
+            "Cannot get CUDA generator without ATen_cuda library. PyTorch splits its backend into "
+            "two shared libraries: a CPU library and a CUDA library; this error has occurred "
+            "because you are trying to use some CUDA functionality, but the CUDA library has not "
+            "been loaded by the dynamic linker for some reason."
+        )
+    if found.type == "mps":
+        raise RuntimeError("Cannot execute getNewGenerator() without MPS backend.")
     raise RuntimeError(f"Device type {found.type} is not supported for torch.Generator() api.")
 
 
@@ -240,37 +251,56 @@ def fill_array(array: Any, generator: Any, kind: str, parameters: tuple[Any, ...
 
 def _noise(engine: Any, shape: tuple[int, ...], dtype: Any, p: float) -> Any:
     """What dropout multiplies by: 0 with probability `p`, else ``1 / (1 - p)``."""
-    keep = engine.bernoulli_mask(shape, 1.0 - p)
     half = dtype in _dtypes.LOW_PRECISION
+    if dtype.kind == "c":
+        name = _dtypes.from_numpy(dtype).type_name
+        raise NotImplementedError(f"\"bernoulli_scalar_cpu_\" not implemented for '{name}'")
+    keep = engine.bernoulli_mask(shape, 1.0 - p)
+    if dtype.kind not in "f" and not half:
+        name = _dtypes.from_numpy(dtype).type_name
+        raise RuntimeError(
+            f"result type {_dtypes.default.dtype.type_name} can't be cast to the desired output "
+            f"type {name}"
+        )
     wide = np.float32 if half else dtype.type
     scale = wide(1.0) / wide(1.0 - p)
     noise = keep.astype(dtype)
     if half:
-        scale = scale.astype(dtype)
-        noise[keep] = scale
+        noise[keep] = scale.astype(dtype)
     else:
         np.multiply(noise, scale, out=noise)
     return noise
 
 
 # ---------------------------------------------------------------------------------------------
-# A tensor that was overwritten by random numbers has no gradient towards what it was.
+# Random numbers have no gradient, but PyTorch records where they were put or what they came from:
+# the gradient is zero.
 
 
-def _overwritten(kind: str) -> Any:
+def _without_gradient(node: str) -> Any:
     return linear(
-        f"overwritten_{kind}", lambda x, values: values,
-        f"_overwritten_{kind}(Tensor self, Tensor values) -> Tensor",
-        x=lambda k, g: k.zeros_like_(g), inputs=("x", "values"), public=False,
-        node=f"{_NODES.get(kind, kind.title().replace('_', ''))}Backward0",
+        f"drawn_{node}", lambda x, values: values,
+        f"_drawn_{node}(Tensor self, Tensor values) -> Tensor",
+        x=lambda k, g, x_shape: k.sum_to(k.zeros_like_(g), x_shape), inputs=("x", "values"),
+        public=False, node=node,
     )  # fmt: skip
 
 
-_NODES = {"bernoulli": "BernoulliBackward1", "bernoulli_tensor": "BernoulliBackward2",
-          "random_full": "RandomBackward2", "random_from": "RandomBackward0",
-          "random": "RandomBackward0"}  # fmt: skip
-OVERWRITTEN = {
-    kind: _overwritten(kind)
-    for kind in ("uniform", "normal", "random", "random_from", "random_full", "bernoulli",
-                 "bernoulli_tensor", "exponential", "geometric", "cauchy", "log_normal")
+#: Rows ``(tensor, values) -> values`` by the name of their node.
+WITHOUT_GRADIENT = {
+    node: _without_gradient(node)
+    for node in (
+        "UniformBackward0", "NormalBackward0", "NormalBackward1", "NormalBackward2",
+        "ExponentialBackward0", "GeometricBackward0", "CauchyBackward0", "LogNormalBackward0",
+        "RandomBackward0", "RandomBackward1", "RandomBackward2", "BernoulliBackward0",
+        "BernoulliBackward1", "BernoulliBackward2", "PoissonBackward0",
+    )
 }  # fmt: skip
+
+NORMAL_OF_TWO = linear(
+    "drawn_normal_of_two", lambda x, y, values: values,
+    "_drawn_normal_of_two(Tensor self, Tensor other, Tensor values) -> Tensor",
+    x=lambda k, g, x_shape: k.sum_to(k.zeros_like_(g), x_shape),
+    y=lambda k, g, y_shape: k.sum_to(k.zeros_like_(g), y_shape),
+    inputs=("x", "y", "values"), public=False, node="NormalBackward3",
+)  # fmt: skip

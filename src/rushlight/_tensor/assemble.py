@@ -7,10 +7,12 @@ from .._core import Tensor
 from .._define import binding
 from .._ops import (
     activation,
+    composed,
     conv,
     copying,
     dropout,
     embedding,
+    image,
     index,
     loss,
     masking,
@@ -37,6 +39,7 @@ from . import (
     ranges,
     registry, threads,
 )  # fmt: skip
+from . import gradients  # noqa: F401 - registers public names of autograd
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -52,4 +55,4 @@ legacy.attach()
 operators.attach()
 indexing.attach()
 __all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scatter_reduce", "scattering", "searching", "sorting", "taking"]
-__all__ += ["activation", "conv", "loss", "norm", "pad", "pool", "softmax"]
+__all__ += ["activation", "composed", "conv", "image", "loss", "norm", "pad", "pool", "softmax"]

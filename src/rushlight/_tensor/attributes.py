@@ -198,6 +198,9 @@ def backward(
     engine.backward((self,), (gradient,), keep, create_graph, inputs)
 
 
+backward.__qualname__ = "Tensor.backward"
+
+
 def _item(self: Tensor) -> Any:
     """The only element as a Python number."""
     data = self._data

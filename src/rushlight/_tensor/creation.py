@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import Tensor, bump
+from .._core import Tensor, bump, wrap
 from . import from_data
 from .device import check_device, device as device_type
 from .options import (
@@ -233,7 +233,7 @@ def from_numpy(array: Any) -> Tensor:
         )
     if type(array) is not np.ndarray:
         array = array.view(np.ndarray)
-    return finish(array[...])
+    return wrap(array[...])
 
 
 def frombuffer(

@@ -6,7 +6,7 @@ from typing import Any
 
 from .._core import Tensor
 from .._ops import elementwise as e
-from .._ops import linalg
+from .._ops import linalg, pointwise
 from ..autograd import inplace
 
 _UNKNOWN = (str, bytes, list, tuple, dict, set, type(None))
@@ -45,7 +45,19 @@ def _invert(self: Any) -> Any:
 
 
 def _pos(self: Any) -> Any:
+    if self._data.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return self
+
+
+def _reversed(row: Any) -> Any:
+    """The operator with a number on its left: the number becomes a tensor first."""
+
+    def method(self: Any, other: Any) -> Any:
+        return row.call(pointwise.as_tensor(other, self), self)
+
+    method.__name__ = method.__qualname__ = row.public_name
+    return method
 
 
 def attach() -> None:
@@ -57,6 +69,7 @@ def attach() -> None:
         "__ge__": e.ge, "__and__": e.bitwise_and, "__rand__": e.bitwise_and,
         "__or__": e.bitwise_or, "__ror__": e.bitwise_or, "__xor__": e.bitwise_xor,
         "__rxor__": e.bitwise_xor, "__floordiv__": e.floor_divide, "__mod__": e.remainder,
+        "__lshift__": pointwise.bitwise_left_shift, "__rshift__": pointwise.bitwise_right_shift,
     }  # fmt: skip
     for name, row in rows.items():
         row.place_operator(Tensor, name)
@@ -65,12 +78,18 @@ def attach() -> None:
         "__matmul__": linalg.matmul, "__rmatmul__": _rmatmul,
     }.items():  # fmt: skip
         setattr(Tensor, name, _checked(function))
+    for name, row in {
+        "__rfloordiv__": e.floor_divide, "__rmod__": e.remainder,
+        "__rlshift__": pointwise.bitwise_left_shift, "__rrshift__": pointwise.bitwise_right_shift,
+    }.items():  # fmt: skip
+        setattr(Tensor, name, _checked(_reversed(row)))
     for name, function in {"__invert__": _invert, "__pos__": _pos}.items():
         setattr(Tensor, name, function)
     for name, row in {
         "__iadd__": e.add, "__isub__": e.sub, "__imul__": e.mul, "__itruediv__": e.div,
         "__ifloordiv__": e.floor_divide, "__imod__": e.remainder, "__iand__": e.bitwise_and,
         "__ior__": e.bitwise_or, "__ixor__": e.bitwise_xor,
+        "__ilshift__": pointwise.bitwise_left_shift, "__irshift__": pointwise.bitwise_right_shift,
     }.items():  # fmt: skip
         setattr(Tensor, name, inplace.twin(row, row.public_name + "_"))
     setattr(Tensor, "__ipow__", inplace.from_function(e.pow, "pow_"))  # noqa: B010

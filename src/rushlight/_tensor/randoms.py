@@ -228,21 +228,25 @@ def _register_integers() -> None:
     )  # fmt: skip
 
 
-_LARGEST_EXACT = {_dtypes.FLOAT16: 2049, _dtypes.FLOAT32: 16777217, _dtypes.FLOAT64: 2**53 + 1}
+_INT_WORDS = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int"}
+_EXACT = {_dtypes.FLOAT16: (2049, "2049"), _dtypes.FLOAT32: ((1 << 24) + 1, "2^24+1"),
+          _dtypes.FLOAT64: ((1 << 53) + 1, "2^53+1")}  # fmt: skip
 
 
 def _check_randperm(n: int, numpy: Any) -> None:
+    found = _dtypes.from_numpy(numpy)
     if n < 0:
-        raise RuntimeError(f"n must be non-negative, got{n}")
-    if numpy.kind == "c" or numpy.kind == "b":
-        name = _dtypes.from_numpy(numpy).type_name
-        raise NotImplementedError(f"\"randperm\" not implemented for '{name}'")
-    largest = 257 if numpy == _dtypes.BFLOAT16 else _LARGEST_EXACT.get(numpy)
-    if largest is None:
-        largest = int(np.iinfo(numpy).max)
-    if n > largest:
-        name = _dtypes.from_numpy(numpy).type_name
-        raise RuntimeError(f"n is too large for result tensor type: 'torch.{name}Tensor'")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+    if numpy.kind in "cb":
+        raise NotImplementedError(f"\"randperm\" not implemented for '{found.type_name}'")
+    if numpy.kind in "iu":
+        if n > int(np.iinfo(numpy).max):
+            word = _INT_WORDS.get(found.name, found.name + "_t")
+            raise RuntimeError(f"value cannot be converted to type {word} without overflow")
+    elif numpy in _EXACT:
+        largest, text = _EXACT[numpy]
+        if n > largest:
+            raise RuntimeError(f"n cannot be greater than {text} for {found.type_name} type.")
 
 
 def _randperm(n: int, generator: Any, dtype: Any, *options: Any) -> Tensor:
@@ -259,27 +263,36 @@ def _randperm_out(n: int, generator: Any, out: Any, *_: Any) -> Tensor:
 # In place
 
 
-def _overwritten(name: str, kind: str) -> Any:
+def _overwritten(name: str, kind: str, node: str) -> Any:
     """An in-place random method: the old value does not matter to the new one."""
 
     def method(self: Tensor, *given: Any) -> Tensor:
         inplace.check_writable(self)
         *parameters, generator = given
+        if kind == "geometric" and self._data.dtype == np.bool_:
+            raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
         draw_into(self, generator, kind, *parameters)
-        _written(self, kind)
+        _written(self, node)
         return self
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-def _written(x: Tensor, kind: str) -> None:
+def _written(x: Tensor, node: str) -> None:
     """The memory of `x` was overwritten by constants: no gradient flows to what it was."""
     if _core.thread.grad and (x._edge is not None or _base_requires_grad(x)):
-        row = random.OVERWRITTEN[kind]
+        row = random.WITHOUT_GRADIENT[node]
         inplace.write(x, row.call(inplace.shadow_of(x, False), _core.wrap(x._data)))
     else:
         bump(x)
+
+
+def _traced(node: str, source: Any, values: Tensor) -> Tensor:
+    """`values` as drawn from the parameters `source`."""
+    if not _core.thread.grad or source._edge is None:
+        return values
+    return random.WITHOUT_GRADIENT[node].call(source, values)  # type: ignore[no-any-return]
 
 
 def _base_requires_grad(x: Tensor) -> bool:
@@ -287,26 +300,26 @@ def _base_requires_grad(x: Tensor) -> bool:
 
 
 def _register_methods() -> None:
-    for name, kind, arguments in (
-        ("uniform_", "uniform", "float from=0., float to=1."),
-        ("normal_", "normal", "float mean=0., float std=1."),
-        ("exponential_", "exponential", "float lambd=1."),
-        ("geometric_", "geometric", "float p"),
-        ("cauchy_", "cauchy", "float median=0., float sigma=1."),
-        ("log_normal_", "log_normal", "float mean=1., float std=2."),
+    for name, kind, node, arguments in (
+        ("uniform_", "uniform", "UniformBackward0", "float from=0., float to=1."),
+        ("normal_", "normal", "NormalBackward0", "float mean=0., float std=1."),
+        ("exponential_", "exponential", "ExponentialBackward0", "float lambd=1."),
+        ("geometric_", "geometric", "GeometricBackward0", "float p"),
+        ("cauchy_", "cauchy", "CauchyBackward0", "float median=0., float sigma=1."),
+        ("log_normal_", "log_normal", "LogNormalBackward0", "float mean=1., float std=2."),
     ):
         overloaded(
             name,
             (f"{name}(Tensor(a!) self, {arguments}, *, {_GENERATOR}) -> Tensor(a!)",
-             _overwritten(name, kind)),
+             _overwritten(name, kind, node)),
             function=False,
         )  # fmt: skip
     overloaded(
         "random_",
         (f"random_(Tensor(a!) self, *, {_GENERATOR}) -> Tensor(a!)",
-         _overwritten("random_", "random_full")),
+         _overwritten("random_", "random_full", "RandomBackward2")),
         (f"random_.to(Tensor(a!) self, int to, *, {_GENERATOR}) -> Tensor(a!)",
-         lambda x, to, g: _random_from(x, 0, to, g)),
+         lambda x, to, g: _random_to(x, 0, to, g)),
         (f"random_.from(Tensor(a!) self, int from, int? to, *, {_GENERATOR}) -> Tensor(a!)",
          _random_from),
         function=False,
@@ -314,17 +327,30 @@ def _register_methods() -> None:
     overloaded(
         "bernoulli_",
         (f"bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, {_GENERATOR}) -> Tensor(a!)",
-         _overwritten("bernoulli_", "bernoulli_tensor")),
+         _bernoulli_of_tensor),
         (f"bernoulli_.float(Tensor(a!) self, float p=0.5, *, {_GENERATOR}) -> Tensor(a!)",
-         _overwritten("bernoulli_", "bernoulli")),
+         _overwritten("bernoulli_", "bernoulli", "BernoulliBackward2")),
         function=False,
     )  # fmt: skip
 
 
+_random_between = _overwritten("random_", "random", "RandomBackward0")
+_random_upwards = _overwritten("random_", "random_from", "RandomBackward0")
+_random_to = _overwritten("random_", "random", "RandomBackward1")
+_bernoulli_each = _overwritten("bernoulli_", "bernoulli_tensor", "BernoulliBackward1")
+
+
 def _random_from(x: Tensor, low: Any, high: Any, generator: Any) -> Tensor:
     if high is None:
-        return _overwritten("random_", "random_from")(x, low, generator)  # type: ignore[no-any-return]
-    return _overwritten("random_", "random")(x, low, high, generator)  # type: ignore[no-any-return]
+        return _random_upwards(x, low, generator)  # type: ignore[no-any-return]
+    return _random_between(x, low, high, generator)  # type: ignore[no-any-return]
+
+
+def _bernoulli_of_tensor(x: Tensor, p: Any, generator: Any) -> Tensor:
+    p = p.detach()
+    if p._data.shape != x._data.shape:
+        p = p.expand(x._data.shape)
+    return _bernoulli_each(x, p, generator)  # type: ignore[no-any-return]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -351,16 +377,18 @@ def _normal(mean: Any, std: Any, generator: Any) -> Tensor:
     shape = np.broadcast_shapes(*(t._data.shape for t in tensors))
     like = mean if isinstance(mean, Tensor) else std
     numpy = like._data.dtype
-    if like._data.shape == shape:
-        t = finish(like_array(like._data, numpy))
-    else:
-        t = finish(np.empty(shape, numpy))
+    t = finish(np.empty(shape, numpy))
     if not isinstance(std, Tensor):
         draw_into(t, generator, "normal", 0.0, std)
-        return t.add(mean.detach())  # type: ignore[attr-defined,no-any-return]
+        return _traced("NormalBackward1", mean, t.add(mean.detach()))  # type: ignore[attr-defined]
     draw_into(t, generator, "normal", 0.0, 1.0)
     t = t.mul(std.detach())  # type: ignore[attr-defined]
-    return t.add(mean.detach() if isinstance(mean, Tensor) else mean)  # type: ignore[attr-defined,no-any-return]
+    if not isinstance(mean, Tensor):
+        return _traced("NormalBackward2", std, t.add(mean))  # type: ignore[attr-defined]
+    t = t.add(mean.detach())  # type: ignore[attr-defined]
+    if _core.thread.grad and (mean._edge is not None or std._edge is not None):
+        return random.NORMAL_OF_TWO.call(mean, std, t)  # type: ignore[no-any-return]
+    return t
 
 
 def _normal_out(mean: Any, std: Any, generator: Any, out: Any) -> Tensor:
@@ -377,7 +405,8 @@ def _normal_float_out(mean: Any, std: Any, size: Any, generator: Any, out: Any,
 
 
 def _poisson(rate: Any, generator: Any) -> Tensor:
-    return draw(generator, "poisson", rate._data.shape, rate._data.dtype, rate)
+    found = draw(generator, "poisson", rate._data.shape, rate._data.dtype, rate)
+    return _traced("PoissonBackward0", rate, found)
 
 
 def _multinomial(weights: Any, n: int, replacement: bool, generator: Any) -> Tensor:
@@ -390,12 +419,13 @@ def _bernoulli(x: Any, generator: Any) -> Tensor:
         # PyTorch draws into a tensor of this dtype with itself as the probability.
         name = _dtypes.from_numpy(x._data.dtype).type_name
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{name}'")
-    t = finish(like_array(x._data, x._data.dtype))
-    return draw_into(t, generator, "bernoulli_tensor", _core.wrap(x._data))
+    t = finish(np.empty(x._data.shape, x._data.dtype))
+    draw_into(t, generator, "bernoulli_tensor", _core.wrap(x._data))
+    return _traced("BernoulliBackward0", x, t)
 
 
 def _bernoulli_p(x: Any, p: Any, generator: Any) -> Tensor:
-    t = finish(like_array(x._data, x._data.dtype))
+    t = finish(np.empty(x._data.shape, x._data.dtype))
     return draw_into(t, generator, "bernoulli", p)
 
 

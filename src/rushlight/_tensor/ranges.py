@@ -59,18 +59,32 @@ def _progression(start: Any, step: Any, n: int, numpy: Any) -> Any:
         return found.astype(numpy, copy=False)
     low, width = _real(start), _real(step)
     whole = low.is_integer() and width.is_integer()
-    lanes = _LANES.get(numpy)
     index = allocate(lambda shape, kind: np.arange(n, dtype=np.float64), (n,), numpy)
-    limit = 1 << (24 if numpy == _dtypes.FLOAT32 else 53)
+    limit = _EXACT_BELOW[numpy]
     token = _core.be_quiet()
     try:
-        if lanes is None or (whole and abs(low) + abs(width) * n < limit):
-            return (index * width + low).astype(np.float32).astype(numpy) if lanes is None else (
-                (index * width + low).astype(numpy)
-            )
-        return _by_lanes(index, low, width, n, numpy, lanes)
+        if whole and abs(low) + abs(width) * n < limit:
+            return (index * width + low).astype(np.float32).astype(numpy)
+        if numpy in _dtypes.LOW_PRECISION:
+            return _by_lanes_half(index, np.float32(low), np.float32(width), n, numpy)
+        return _by_lanes(index, low, width, n, numpy, _LANES[numpy])
     finally:
         _core.be_loud(token)
+
+
+_EXACT_BELOW = {_dtypes.FLOAT64: 1 << 24, _dtypes.FLOAT32: 1 << 24, _dtypes.FLOAT16: 1 << 11,
+                _dtypes.BFLOAT16: 1 << 8}  # fmt: skip
+
+
+def _by_lanes_half(index: Any, low: Any, width: Any, n: int, numpy: Any) -> Any:
+    """The same in 16 bits: 16 lanes, every step rounded to the dtype."""
+    direct = (index.astype(np.float32) * width + low).astype(numpy)
+    groups = n // 32 * 2
+    if groups:
+        base = direct[: groups * 16 : 16, np.newaxis].astype(np.float32)
+        offset = np.arange(16, dtype=np.float32) * width
+        direct[: groups * 16] = (base + offset).astype(numpy).reshape(-1)
+    return direct
 
 
 def _by_lanes(index: Any, low: float, width: float, n: int, numpy: Any, lanes: int) -> Any:
@@ -165,10 +179,14 @@ def _spaced(low: Any, high: Any, steps: int, numpy: Any) -> Any:
         above = int(high) - (step * last.astype(np.float32)).astype(np.float32)
         return np.concatenate((np.trunc(below), np.trunc(above))).astype(np.int64).astype(numpy)
     if numpy in _dtypes.LOW_PRECISION:
+
+        def rounded(x: Any) -> Any:
+            return np.asarray(x, np.float32).astype(numpy).astype(np.float32)
+
         low32, high32 = np.float32(low), np.float32(high)
-        step32 = ((high32 - low32) / np.float32(steps - 1)).astype(numpy).astype(np.float32)
-        below = low32 + (step32 * first.astype(np.float32)).astype(numpy).astype(np.float32)
-        above = high32 - (step32 * last.astype(np.float32)).astype(numpy).astype(np.float32)
+        step32 = rounded(rounded(high32 - low32) / rounded(steps - 1))
+        below = low32 + rounded(step32 * rounded(first))
+        above = high32 - rounded(step32 * rounded(last))
         return np.concatenate((below, above)).astype(numpy)
     step = float((high - low) / numpy.type(steps - 1))
     if numpy == _dtypes.FLOAT32:
@@ -181,16 +199,44 @@ def logspace_array(start: Any, end: Any, steps: int, base: float, numpy: Any) ->
     steps = _count(steps)
     if steps == 0:
         return np.empty(0, numpy)
-    if numpy.kind in "iu":
-        exponents = linspace_array(start, end, steps, _dtypes.FLOAT64)
-        return np.power(base, exponents).astype(numpy)
-    wide = np.dtype(np.float32) if numpy in _dtypes.LOW_PRECISION else numpy
     token = _core.be_quiet()
     try:
-        exponents = linspace_array(start, end, steps, numpy).astype(wide)
-        return np.power(wide.type(base), exponents).astype(numpy)
+        if numpy.kind == "c":
+            exponents = linspace_array(start, end, steps, np.dtype(np.complex128))
+            return np.power(base, exponents).astype(numpy)
+        return _powers(_exponents(start, end, steps, numpy), base, numpy)
     finally:
         _core.be_loud(token)
+
+
+def _exponents(start: Any, end: Any, steps: int, numpy: Any) -> Any:
+    """The exponents in float64, from end points of the dtype."""
+    low, high = converted(start, numpy), converted(end, numpy)
+    if steps == 1:
+        return np.array([float(low)])
+    if numpy in _dtypes.LOW_PRECISION:
+        span = float((np.float32(high) - np.float32(low)).astype(numpy))
+    elif numpy.kind in "iu":
+        span = float(int(high) - int(low))
+    else:
+        span = float(high - low)
+    step = span / (steps - 1)
+    index = np.arange(steps, dtype=np.float64)
+    half = steps // 2
+    return np.concatenate(
+        (float(low) + step * index[:half], float(high) - step * (steps - 1 - index[half:]))
+    )
+
+
+def _powers(exponents: Any, base: float, numpy: Any) -> Any:
+    """``base ** exponents`` by the C library, whose last bit NumPy's own differs from."""
+    try:
+        found = np.array([math.pow(base, x) for x in exponents.tolist()])
+    except (OverflowError, ValueError):
+        found = np.power(base, exponents)
+    if numpy in _dtypes.LOW_PRECISION:
+        found = found.astype(np.float32)
+    return found.astype(numpy)
 
 
 def _linspace_dtype(start: Any, end: Any) -> Any:

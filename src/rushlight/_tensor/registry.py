@@ -23,6 +23,9 @@ METHODS: dict[str, Any] = {}
 NN_FUNCTIONS: dict[str, Any] = {}
 
 
+_ALIASES: dict[str, str] = {}
+
+
 class Overloads:
     """A public name with several schemas; makes its dispatcher at the first use."""
 
@@ -89,8 +92,12 @@ def public(
 
 
 def aliases(**names: str) -> None:
-    """Further public names: ``aliases(multiply="mul")``."""
-    for alias, name in names.items():
+    """Further public names: ``aliases(multiply="mul")``, also of names registered later."""
+    _ALIASES.update(names)
+
+
+def _settle_aliases() -> None:
+    for alias, name in _ALIASES.items():
         if name in FUNCTIONS:
             FUNCTIONS[alias] = FUNCTIONS[name]
         if name in METHODS:
@@ -105,6 +112,7 @@ def register_rows() -> None:
             FUNCTIONS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
             if first.startswith("Tensor") and " self" in first.partition(",")[0]:
                 METHODS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
+    _settle_aliases()
 
 
 def attach() -> None:

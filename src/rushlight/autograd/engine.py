@@ -57,7 +57,8 @@ def _sum(pending: dict[Any, Any], owned: set[int], edge: Any, g: Any) -> None:
     """Add a further gradient for `edge`; in place once the pass owns the array."""
     have = pending[edge]
     if type(have) is dict:
-        have.update(g)
+        for number, h in g.items():
+            have[number] = have[number] + h if number in have else h
         return
     if id(have) in owned and type(have) is _ndarray and have.dtype == g.dtype:
         np.add(have, g, out=have)
@@ -572,7 +573,7 @@ def _warn_of_cycle() -> None:
         "make sure to reset the .grad fields of your parameters to None after use to break the "
         "cycle and avoid the leak.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=messages.user_level(),
     )
 
 

@@ -421,7 +421,7 @@ def _finish(
             and not any(o is n for n in node.non_differentiable)
         )
         if not is_dirty and (is_input or (o._edge is not None and not recording)):
-            o = _alias(o)
+            o = _alias(o, recording)
         results.append(o)
         if not differentiable:
             if not is_dirty:
@@ -476,11 +476,12 @@ def _check_dirty(node: Any, args: tuple[Any, ...], outputs: tuple[Any, ...], rec
         _core.bump(d)
 
 
-def _alias(o: Tensor) -> Tensor:
+def _alias(o: Tensor, recording: bool) -> Tensor:
     """A view of a tensor that is returned as it is: the original keeps its own edge."""
     t = wrap(o._data[...])
     t._cell = cell_of(o)
-    t._view = ViewInfo(o if o._view is None else o._view.base, "custom")
+    if recording or o._edge is None:
+        t._view = ViewInfo(o if o._view is None else o._view.base, "custom")
     return t
 
 

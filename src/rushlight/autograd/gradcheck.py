@@ -71,7 +71,7 @@ def gradcheck(
         if value:
             raise NotImplementedError(f"rushlight has no gradcheck({name}=True)")
     if not check_backward_ad:
-        raise ValueError(
+        raise AssertionError(
             "Expected at least one of check_forward_ad or check_backward_ad to be True"
         )
     try:
@@ -122,7 +122,9 @@ def gradgradcheck(
     from ._jacobians import first_derivative
 
     if not (check_fwd_over_rev or check_rev_over_rev):
-        raise ValueError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+        raise AssertionError(
+            "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
+        )
     derivative, arguments = first_derivative(
         func, inputs, grad_outputs, gen_non_contig_grad_outputs
     )

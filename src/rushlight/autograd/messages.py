@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 from .._core import FREED_CELL, Node, ctx, visible
 from .._dtypes import from_numpy
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 SECOND_TIME = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -19,6 +23,18 @@ def with_cure(error: Exception, cure: str) -> Exception:
     """`error` with advice that tracebacks show and `str(error)` does not."""
     error.add_note("rushlight: " + cure)
     return error
+
+
+def user_level() -> int:
+    """The `stacklevel` with which a caller's warning points at the user's line."""
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and (
+        frame.f_code.co_filename.startswith((_PACKAGE, "<rushlight"))
+    ):
+        level += 1
+        frame = frame.f_back
+    return level
 
 
 def stale_error(node: Node, number: int) -> RuntimeError:

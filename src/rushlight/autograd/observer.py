@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _core
 from .._core import CONSTANT_CELL, FREED_CELL, Tensor, ctx, wrap
+from . import messages
 
 if TYPE_CHECKING:
     from .._core import Node
@@ -117,7 +118,7 @@ def explain(node: Any) -> None:
             f"Error detected in {name}. No forward pass information available. Enable detect "
             "anomaly during forward pass for more information."
         )
-    warnings.warn(message, UserWarning, stacklevel=2)
+    warnings.warn(message, UserWarning, stacklevel=messages.user_level())
 
 
 def note(node: Any, error: BaseException) -> None:
@@ -196,16 +197,15 @@ def pack_one(node: Any, number: int, hooks: SavedHooks) -> None:
     array = getattr(node, f"s{number}", None)
     if cell is FREED_CELL or cell is PACKED_CELL or array is None or cell is CONSTANT_CELL:
         return
-    t = wrap(array)
-    t._cell = cell
     source = next(i for j, _, i in node.saves if j == number)
+    edge = None
     if source is not None and node.op.edge_for(node.op.inputs[source]):
         positions = [i for i, n in enumerate(node.op.inputs) if node.op.edge_for(n)]
         edge = node.edges[positions.index(source)]
-        if edge is not None:
-            t._edge = edge if isinstance(edge, _core.Node) else _core.LEAF
-    with_edge = hooks.store(t)
-    _packed_of(node)[number] = (hooks, with_edge)
+    t = _core.TEN.load(node, number, array, edge)
+    if t._cell is None:
+        t._cell = cell
+    _packed_of(node)[number] = (hooks, hooks.store(t))
     setattr(node, f"s{number}", None)
     setattr(node, f"c{number}", PACKED_CELL)
 

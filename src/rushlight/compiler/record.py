@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._core import OPS, Namespace, Node, Tensor, ctx, wrap
+from .._core import FUSED, OPS, Namespace, Node, Tensor, ctx, wrap
 from .._define.promote import invoke
 from ..autograd import engine
 from .program import Act, Apply, Program, Read, Register, Write, _tensors
@@ -100,6 +100,9 @@ class RecNamespace(Namespace):
         self.recorder = recorder
 
     def __getattr__(self, name: str) -> Any:
+        composed = FUSED.get(name)
+        if composed is not None:
+            return lambda *arguments: composed(self, *arguments)
         row = OPS.get(name)
         if row is None:
             raise AttributeError(f"REC has no kernel {name!r}: it is not a row")
@@ -359,6 +362,10 @@ class Recorder:
         if id(grad._data) not in self._registers:
             register = self.note(grad._data)
             self.append(Read("grad", lambda: _grad_array(leaf), register))
+
+    def zero_grad(self, optimizer: Any, set_to_none: bool) -> None:
+        """``optimizer.zero_grad()``; the optimizer does its work itself after this."""
+        self.append(Act("zero_grad", lambda: optimizer.zero_grad(set_to_none), ()))
 
     def optimizer_step(
         self,

@@ -20,6 +20,7 @@ from ._functional.activation import (
     rrelu, rrelu_, selu, selu_, sigmoid, silu, softmax, softmin, softplus, softshrink, softsign,
     tanh, tanhshrink, threshold, threshold_,
 )  # fmt: skip
+from ._functional.attention import bilinear, scaled_dot_product_attention
 from ._functional.distance import cosine_similarity, pairwise_distance, pdist
 from ._functional.loss import (
     binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, ctc_loss,
@@ -42,11 +43,19 @@ from ._functional.pooling import (
     max_pool1d_with_indices, max_pool2d, max_pool2d_with_indices, max_pool3d,
     max_pool3d_with_indices, max_unpool1d, max_unpool2d, max_unpool3d,
 )  # fmt: skip
+from ._functional.vision import (
+    affine_grid, channel_shuffle, fold, grid_sample, interpolate, native_channel_shuffle,
+    pixel_shuffle, pixel_unshuffle, unfold, upsample, upsample_bilinear, upsample_nearest,
+)  # fmt: skip
 
 # Dropout, embedding and one_hot are rows of other families.
 for _name, _target in _registry.NN_FUNCTIONS.items():
     if _name not in globals():
         _registry.put(_sys.modules[__name__], _name, _target)
+
+for _function in list(globals().values()):
+    if str(getattr(_function, "__module__", "")).startswith("rushlight.nn._functional"):
+        _function.__module__ = "torch.nn.functional"
 
 __all__ = [_name for _name in globals() if not _name.startswith("_") and _name != "annotations"]
 

@@ -36,9 +36,10 @@ def case_graph_names(torch):
                x.prod(), x.std(), x.var(), x.cumsum(0), x.softmax(0), x.log_softmax(0), x.abs(),
                x.clamp(0, 1), x.clamp(min=0), x.relu(), x.sigmoid(), x.tanh(), x.sqrt(), x.log(),
                torch.cat([x, x]), torch.stack([x, x]), x @ x, x.outer(x), torch.where(x > 1, x, x),
-               x.masked_fill(x > 1, 0), x.sort()[0], x.topk(2)[0], x.flip(0), x.roll(1), x.chunk(2)[0],
-               x.split(2)[0], x.unbind()[1], x.gather(0, torch.tensor([0])), x.diag(), x.tril(-1)
-               if x.dim() > 1 else x, x.logsumexp(0), x.argmax(), x * x, x - x, x.rsqrt(),
+               x.masked_fill(x > 1, 0), x.sort()[0], x.topk(2)[0], x.flip(0), x.roll(1),
+               x.chunk(2)[0],
+               x.split(2)[0], x.unbind()[1], x.gather(0, torch.tensor([0])), x.diag(),
+               x.view(1, 3).tril(), x.logsumexp(0), x.argmax(), x * x, x - x, x.rsqrt(),
                x.view(1, 3) @ x.view(3, 1), x.view(1, 1, 3) @ x.view(1, 3, 1), x.squeeze(),
                x.transpose(0, 0), x.contiguous(), x.to(torch.float64), x.float(), x.detach()]  # fmt: skip
     return [type(r.grad_fn).__name__ for r in results]
@@ -505,7 +506,8 @@ def case_custom_function_errors(torch):
         def forward(ctx, x):
             return x * 2
 
-    return [run(lambda ctx, g: g), run(lambda ctx, g: (g, None, None)), run(lambda ctx, g: (3, None)),
+    return [run(lambda ctx, g: g), run(lambda ctx, g: (g, None, None)),
+            run(lambda ctx, g: (3, None)),
             run(lambda ctx, g: (torch.ones(5), None)), run(lambda ctx, g: (g, g)),
             attempt(lambda: NoBackward.apply(x).sum().backward()), attempt(lambda: NoBackward()),
             attempt(lambda: NoBackward()(x))]  # fmt: skip

@@ -36,7 +36,8 @@ PAIRED = "a d h q i u8 m zero_i zero_d".split()
 for x, y in product(PAIRED, PAIRED):
     CASES += [Case(f"{x} {op} {y}", "pointwise", False) for op in ("-", "//", "%", "==", "&")]
     CASES += [Case(f"torch.{name}({x}, {y})", "pointwise", False)
-              for name in ("atan2", "logical_and", "fmod", "remainder", "bitwise_xor", "true_divide")]
+              for name in ("atan2", "logical_and", "fmod", "remainder", "bitwise_xor",
+                           "true_divide")]
     # An integer to a negative power or zero to a negative one is its own case below.
     CASES += [Case(f"{x}.abs() ** {y}.abs()" if x != "m" and y != "m" else f"{x} ** {y}",
                    "pointwise", False)]
@@ -52,7 +53,8 @@ for name in BITWISE:
 CASES += [Case(f"torch.{name}(u8, 2)", "exact", False)
           for name in ("bitwise_left_shift", "bitwise_right_shift")]
 for exponent in ("0", "1", "2", "3", "0.5", "-1", "-2", "-0.5", "2.5", "1.0", "True"):
-    CASES += [Case(f"{x} ** {exponent}", "pointwise") for x in ("p", "a", "d", "h", "q", "i2", "special")]
+    CASES += [Case(f"{x} ** {exponent}", "pointwise")
+              for x in ("p", "a", "d", "h", "q", "i2", "special")]
     CASES += [Case(f"torch.pow(p, {exponent})", "pointwise")]
 
 CASES += lines(

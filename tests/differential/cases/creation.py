@@ -1,4 +1,5 @@
 """Making tensors: values, dtypes inferred and given, errors."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 
@@ -201,6 +202,24 @@ torch.tensor([[1, 2], [3, 4]]).numpy()
 torch.tensor(1.0).requires_grad_(True)
 torch.tensor(1).requires_grad_(True)
 torch.is_storage(a)
+torch.are_deterministic_algorithms_enabled()
+torch.use_deterministic_algorithms(True); x = torch.are_deterministic_algorithms_enabled(); torch.use_deterministic_algorithms(False); x
+torch.is_deterministic_algorithms_warn_only_enabled()
+torch.get_deterministic_debug_mode()
+torch.set_deterministic_debug_mode("warn"); x = torch.get_deterministic_debug_mode(); torch.set_deterministic_debug_mode(0); x
+torch.compiled_with_cxx11_abi() in (True, False)
+torch.get_default_device()
+torch.set_default_device("cpu"); torch.ones(1).device
+torch.get_float32_matmul_precision()
+torch.set_float32_matmul_precision("high"); x = torch.get_float32_matmul_precision(); torch.set_float32_matmul_precision("highest"); x
+torch.set_float32_matmul_precision("what")
+torch.set_num_threads(1); torch.get_num_threads()
+torch.set_num_threads(0)
+torch.get_num_interop_threads() >= 1
+torch.set_num_interop_threads(0)
+torch.set_default_tensor_type(torch.DoubleTensor); x = torch.zeros(1).dtype; torch.set_default_tensor_type(torch.FloatTensor); x
+torch.set_flush_denormal(False)
+a.resize(2, 6).shape
 torch.typename(a)
 torch.numel(a)
 torch.nosuchthing

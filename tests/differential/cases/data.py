@@ -61,7 +61,8 @@ def case_samplers(torch):
     return [list(data.SequentialSampler(d)), list(data.RandomSampler(d)),
             list(data.RandomSampler(d, replacement=True, num_samples=15)), list(weighted),
             list(data.RandomSampler(d, num_samples=25)), list(data.SubsetRandomSampler([1, 5, 7])),
-            list(data.BatchSampler(data.SequentialSampler(d), 3, False)), torch.rand(1)]  # fmt: skip
+            list(data.BatchSampler(data.SequentialSampler(d), 3, False)),
+            torch.rand(1)]  # fmt: skip
 
 
 def case_sampler_argument(torch):
@@ -124,7 +125,8 @@ def case_custom_dataset(torch):
         def __iter__(self):
             return iter(range(5))
 
-    return [list(data.DataLoader(Squares(), batch_size=3)), list(data.DataLoader(Stream(), batch_size=2)),
+    return [list(data.DataLoader(Squares(), batch_size=3)),
+            list(data.DataLoader(Stream(), batch_size=2)),
             len(data.DataLoader(Squares(), batch_size=3))]
 
 

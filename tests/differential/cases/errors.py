@@ -1,4 +1,5 @@
 """What goes wrong, and the first line of what is said about it."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

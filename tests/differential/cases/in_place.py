@@ -1,4 +1,5 @@
 """In-place twins, out=, and what writing in place does to types, views and graphs."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

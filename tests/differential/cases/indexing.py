@@ -7,6 +7,9 @@ import random
 from cases import Case, lines
 
 
+KINDS = "int int slice slice slice none dots list tensor mask bool".split()
+
+
 def generated(count: int) -> list[str]:
     """Index expressions for a tensor of shape (2, 3, 4), made by a fixed stream."""
     source = random.Random(7)
@@ -18,7 +21,7 @@ def generated(count: int) -> list[str]:
         used_ellipsis = False
         while dimension < 3 and source.random() < 0.9:
             n = extents[dimension]
-            kind = source.choice("int int slice slice slice none dots list tensor mask bool".split())
+            kind = source.choice(KINDS)
             if kind == "int":
                 parts.append(str(source.randrange(-n, n)))
             elif kind == "slice":
@@ -44,7 +47,8 @@ def generated(count: int) -> list[str]:
             elif kind == "tensor":
                 values = [source.randrange(-n, n) for _ in range(2)]
                 text = f"torch.tensor({values})"
-                parts.append(source.choice([text, f"{text}[:, None]", f"torch.tensor({values[0]})"]))
+                column, single = f"{text}[:, None]", f"torch.tensor({values[0]})"
+                parts.append(source.choice([text, column, single]))
             else:
                 mask = [source.random() < 0.6 for _ in range(n)]
                 parts.append(f"torch.tensor({mask})")

@@ -1,4 +1,5 @@
 """torch.nn modules: printing, initial values, forward, gradients, state_dict, train and eval."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

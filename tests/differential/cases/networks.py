@@ -1,4 +1,5 @@
 """torch.nn.functional: convolution, pooling, normalisation, dropout, losses."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ F.lp_pool2d(image, 2, 2)
 F.max_unpool2d(*F.max_pool2d(image, 2, return_indices=True), 2)
 F.batch_norm(image, torch.zeros(4), torch.ones(4))
 F.batch_norm(image, None, None, training=True)
-F.batch_norm(image, vector4, vector4.abs(), row, vector4, True, 0.3, 1e-3)
+F.batch_norm(image, vector4.detach() * 1, vector4.detach().abs(), row, vector4, True, 0.3, 1e-3)
 x = torch.zeros(4); y = torch.ones(4); F.batch_norm(image, x, y, training=True); (x, y)
 F.batch_norm(a, None, None, row, vector4, training=True)
 F.batch_norm(signal, None, None, training=True)

@@ -1,4 +1,5 @@
 """Every optimizer with every option: twenty steps on a small network; and schedules of the rate."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

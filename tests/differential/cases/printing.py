@@ -1,4 +1,5 @@
 """repr and str of tensors and their relatives."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Random numbers bit for bit, and the state of the stream afterwards."""
+# ruff: noqa: E501 - a case is one line, however long.
 
 from __future__ import annotations
 

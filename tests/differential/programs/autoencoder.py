@@ -10,7 +10,9 @@ class AutoEncoder(nn.Module):
     def __init__(self):
         super().__init__()
         self.encoder = nn.Sequential(nn.Linear(12, 8), nn.GELU(), nn.Linear(8, 3))
-        self.decoder = nn.Sequential(nn.Linear(3, 8), nn.LeakyReLU(0.1), nn.Linear(8, 12), nn.Sigmoid())
+        self.decoder = nn.Sequential(
+            nn.Linear(3, 8), nn.LeakyReLU(0.1), nn.Linear(8, 12), nn.Sigmoid()
+        )
 
     def forward(self, x):
         code = self.encoder(x)

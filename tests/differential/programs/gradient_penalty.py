@@ -3,7 +3,9 @@ import torch
 from torch import nn
 
 torch.manual_seed(8)
-critic = nn.Sequential(nn.Linear(3, 16), nn.Tanh(), nn.LayerNorm(16), nn.Linear(16, 8), nn.Softplus(), nn.Linear(8, 1))
+critic = nn.Sequential(
+    nn.Linear(3, 16), nn.Tanh(), nn.LayerNorm(16), nn.Linear(16, 8), nn.Softplus(), nn.Linear(8, 1)
+)
 optimizer = torch.optim.Adam(critic.parameters(), lr=5e-3, betas=(0.0, 0.9))
 for step in range(20):
     real, fake = torch.randn(24, 3) + 1, torch.randn(24, 3)

@@ -3,7 +3,9 @@ import torch
 from torch import nn
 
 torch.manual_seed(9)
-model = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1)).double()
+model = nn.Sequential(
+    nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 1)
+).double()
 t = torch.linspace(0, 2, 25, dtype=torch.float64).view(-1, 1).requires_grad_(True)
 start = torch.zeros(1, 1, dtype=torch.float64, requires_grad=True)
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

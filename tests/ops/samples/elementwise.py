@@ -267,3 +267,9 @@ def clamp_scalar(draw):
         Sample(np.array([-1.0, 0.0, 1.0, math.nan]), -1.0, 1.0, kink=True),
         Sample(draw.apart(5), 1.0, -1.0, kink=True),
     ]
+
+
+@samples("mul_number", torch="lambda x, value: x * value")
+@samples("div_number", torch="lambda x, value: x / value")
+def by_number(draw):
+    return [Sample(*s.arguments, 2.5) for s in _shapes(draw.normal)]

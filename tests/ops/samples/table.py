@@ -94,9 +94,11 @@ class Entry:
             None for the operator that the row's schema names.
         without: which of "0-d", "empty" and "broadcast" inputs the row cannot take, as it is
             defined, so that no sample shows them.
+        refuses: the derivative raises, as PyTorch's does.
     """
 
-    def __init__(self, function, torch, without):
+    def __init__(self, function, torch, without, refuses):
+        self.refuses = refuses
         self.function = function
         self.torch = torch
         self.without = without
@@ -105,14 +107,14 @@ class Entry:
 TABLE = {}
 
 
-def samples(*names, torch=None, without=()):
+def samples(*names, torch=None, without=(), refuses=False):
     """Register the function below as the samples of these rows."""
 
     def register(function):
         for name in names:
             if name in TABLE:
                 raise ValueError(f"row {name} is sampled twice")
-            TABLE[name] = Entry(function, torch, without)
+            TABLE[name] = Entry(function, torch, without, refuses)
         return function
 
     return register

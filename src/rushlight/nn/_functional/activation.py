@@ -309,14 +309,18 @@ def rrelu(
     """
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
     if inplace:
-        return surgery.write(input, _randomly_leaky(surgery.shadow_of(input, True), lower, upper))
-    return _randomly_leaky(input, lower, upper)
+        surgery.check_writable(input)
+        return surgery.write(
+            input, _randomly_leaky(surgery.shadow_of(input, True), lower, upper, training)
+        )
+    return _randomly_leaky(input, lower, upper, training)
 
 
-def _randomly_leaky(input: Tensor, lower: float, upper: float) -> Tensor:
+def _randomly_leaky(input: Tensor, lower: float, upper: float, training: bool) -> Tensor:
+    if not training:
+        mean = (lower + upper) / 2
+        return activation.rrelu_mean.call(input, mean)  # type: ignore[no-any-return]
     import rushlight
 
     slope = rushlight.empty_like(input).detach().uniform_(lower, upper)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ... import _dtypes
-from ..._core import Tensor
+from ..._core import Tensor, thread
 from ..._ops import elementwise, loss as rows, softmax
+from ..._ops.casting import cast
 from ..._ops.movement import reshape
 from .._reduction import get_enum, legacy_get_string
 
@@ -54,6 +55,20 @@ def _check_labels(target: Any) -> None:
         raise error
 
 
+def not_differentiable(function: str, **tensors: Tensor | None) -> None:
+    """Refuse gradients that PyTorch does not have either, rather than dropping them.
+
+    Raises:
+        RuntimeError: one of the tensors requires grad.
+    """
+    for name, t in tensors.items():
+        if t is not None and t._edge is not None and thread.grad:
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument "
+                f"'{name}'. This input cannot have requires_grad True."
+            )
+
+
 def _nll(
     input: Tensor, target: Tensor, weight: Tensor | None, reduction: int, ignore_index: int
 ) -> Tensor:
@@ -69,6 +84,9 @@ def _nll(
     if weight is not None and weight._data.dtype != x.dtype:
         a, b = (_dtypes.from_numpy(array.dtype).type_name for array in (x, weight._data))
         raise RuntimeError(f"expected scalar type {a} but found {b}")
+    if weight is not None:
+        name = "nll_loss_forward" if x.ndim <= 2 else "nll_loss2d_forward"
+        not_differentiable(name, weight=weight)
     if x.ndim <= 2:
         return _nll_rows(input, target, weight, reduction, ignore_index)
     _check_labels(target)
@@ -209,7 +227,7 @@ def _soft_targets(
         return -terms.sum(axis)  # type: ignore[no-any-return]
     if reduction == rows.SUM:
         return -terms.sum()  # type: ignore[no-any-return]
-    return -terms.sum() / batch  # type: ignore[no-any-return]
+    return rows.div_number.call(-terms.sum(), float(batch))  # type: ignore[no-any-return]
 
 
 def _smoothed(
@@ -227,7 +245,7 @@ def _smoothed(
     else:
         smooth = -logs.sum(axis)
     ignored = target == ignore_index
-    smooth = smooth.masked_fill(ignored, 0.0)
+    smooth = elementwise.keep_where.call(target != ignore_index, smooth)
     if reduction == rows.SUM:
         smooth = smooth.sum()
     elif reduction == _MEAN:
@@ -237,7 +255,10 @@ def _smoothed(
             found = target.masked_fill(ignored, 0)
             chosen = weight.index_select(0, found.flatten()).masked_fill(ignored.flatten(), 0.0)
             smooth = smooth.sum() / chosen.sum()
-    return hard * (1 - smoothing) + smooth * (smoothing / classes)  # type: ignore[no-any-return]
+    return (  # type: ignore[no-any-return]
+        rows.mul_number.call(hard, 1 - smoothing)
+        + rows.mul_number.call(smooth, smoothing / classes)
+    )
 
 
 # ---- probabilities ---------------------------------------------------------------------------------
@@ -268,6 +289,7 @@ def binary_cross_entropy(
             f"({input.size()}) is deprecated. Please ensure they have the same size."  # type: ignore[attr-defined]
         )
     if weight is not None:
+        not_differentiable("binary_cross_entropy", weight=weight)
         weight = weight.expand(input._data.shape)  # type: ignore[attr-defined]
     return rows.binary_cross_entropy.call(  # type: ignore[no-any-return]
         input, target, weight, number
@@ -301,9 +323,14 @@ def binary_cross_entropy_with_logits(
     if target._data.dtype.kind in "iu":
         a, b = (_dtypes.from_numpy(t._data.dtype).type_name for t in (input, target))
         raise RuntimeError(f"result type {a} can't be cast to the desired output type {b}")
-    return rows.binary_cross_entropy_with_logits.call(  # type: ignore[no-any-return]
-        input, target, weight, pos_weight, number
+    not_differentiable(
+        "binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight
     )
+    out = rows.binary_cross_entropy_with_logits.call(input, target, weight, pos_weight, number)
+    if out._data.dtype != target._data.dtype:
+        # PyTorch computes in the memory of ``1 - target``.
+        out = cast.call(out, target._data.dtype)
+    return out  # type: ignore[no-any-return]
 
 
 def kl_div(

@@ -8,10 +8,14 @@ from ..._core import Tensor
 from ..._ops import loss as rows
 from ..._ops.movement import expand
 from .._reduction import get_enum
-from .loss import _reduced, _reduction, _warn_about_sizes
+from .loss import _reduced, _reduction, _warn_about_sizes, not_differentiable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def _positive(x: Any) -> Any:
+    return rows.maximum_scalar.call(x, 0.0)
 
 
 def _together(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,6 +158,7 @@ def soft_margin_loss(
     tensor(0.6931)
     """
     number = get_enum(_reduction(size_average, reduce, reduction))
+    not_differentiable("soft_margin_loss", target=target)
     return rows.soft_margin_loss.call(  # type: ignore[no-any-return]
         *_together(input, target), number
     )
@@ -175,7 +180,7 @@ def hinge_embedding_loss(
     reduction = _reduction(size_average, reduce, reduction)
     x: Any = input
     y: Any = target
-    apart = (margin - x).clamp_min(0).masked_fill(y == 1, 0)
+    apart = _positive(margin - x).masked_fill(y == 1, 0)
     together = x.masked_fill(y == -1, 0)
     return _reduced(apart + together, reduction)
 
@@ -217,7 +222,7 @@ def cosine_embedding_loss(
     product = (a * b).sum(dim)
     squares = ((a * a).sum(dim) + tiny) * ((b * b).sum(dim) + tiny)
     cosine = product / squares.sqrt()
-    apart = (cosine - margin).clamp_min(0)
+    apart = _positive(cosine - margin)
     losses = (1 - cosine).masked_fill(y != 1, 0) + apart.masked_fill(y != -1, 0)
     return _reduced(losses, reduction)
 
@@ -245,7 +250,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {a.size()}, input2: {b.size()}, target: {y.size()} "
         )
-    return _reduced((-y * (a - b) + margin).clamp_min(0), reduction)
+    return _reduced(_positive(-y * (a - b) + margin), reduction)
 
 
 def triplet_margin_loss(
@@ -281,7 +286,7 @@ def triplet_margin_loss(
     far: Any = pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
-    return _reduced((near - far + margin).clamp_min(0), reduction)
+    return _reduced(_positive(near - far + margin), reduction)
 
 
 def triplet_margin_with_distance_loss(
@@ -310,7 +315,7 @@ def triplet_margin_with_distance_loss(
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = far.minimum(distance(positive, negative))
-    return _reduced((margin + near - far).clamp_min(0), reduction)
+    return _reduced(_positive(margin + near - far), reduction)
 
 
 def multi_margin_loss(
@@ -339,16 +344,10 @@ def multi_margin_loss(
             f"samples (batch size). Expected target size [{images}], but got {list(t.shape)}. "
             f"Input has shape {list(x.shape)}."
         )
-    losses = rows.multi_margin_loss.call(
-        *_as_rows(input, target), weight, int(p), float(margin), number
+    not_differentiable("multi_margin_loss", weight=weight)
+    return rows.multi_margin_loss.call(  # type: ignore[no-any-return]
+        input, target, weight, int(p), float(margin), number
     )
-    return losses.reshape(()) if x.ndim < 2 else losses  # type: ignore[no-any-return]
-
-
-def _as_rows(input: Any, target: Any) -> tuple[Any, Any]:
-    if input._data.ndim < 2:
-        return input.reshape(1, -1), target.reshape(1, *target._data.shape)
-    return input, target
 
 
 def multilabel_margin_loss(
@@ -371,10 +370,9 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}"
         )
-    if x.ndim < 2:
-        input, target = input.reshape(1, -1), target.reshape(1, -1)  # type: ignore[attr-defined]
-    losses = rows.multilabel_margin_loss.call(input, target, number)
-    return losses.reshape(()) if x.ndim < 2 else losses  # type: ignore[no-any-return]
+    return rows.multilabel_margin_loss.call(  # type: ignore[no-any-return]
+        input, target, number
+    )
 
 
 def multilabel_soft_margin_loss(

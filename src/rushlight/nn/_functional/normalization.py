@@ -14,6 +14,7 @@ from ..._ops.movement import reshape
 from ..._ops.reduce import mean_row
 from ..._tensor.device import Size
 from ...autograd import inplace as surgery
+from .loss import not_differentiable
 from .pooling import avg_pool2d, avg_pool3d
 
 
@@ -68,6 +69,7 @@ def _batch_norm(
             raise RuntimeError("running_mean must be defined in evaluation mode")
         if running_var is None:
             raise RuntimeError("running_var must be defined in evaluation mode")
+    not_differentiable("native_batch_norm", running_mean=running_mean, running_var=running_var)
     x, w, b, mean, var = _common("batch_norm", input, weight, bias, running_mean, running_var)
     if training:
         out, found_mean, found_var = rows.batch_norm_train.call(x, w, b, eps)
@@ -233,7 +235,7 @@ def rms_norm(
 
     >>> import rushlight as torch
     >>> torch.nn.functional.rms_norm(torch.tensor([[3., 3.]]), (2,))
-    tensor([[1.0000, 1.0000]])
+    tensor([[1., 1.]])
     """
     kept = _check_normalized_shape(input, normalized_shape, "", "rms_norm")
     if weight is not None and weight._data.shape != kept:
@@ -285,8 +287,7 @@ def group_norm(
         if count == 1:
             listed = [shape[0] * shape[1] // num_groups, num_groups, *shape[2:]]
             raise ValueError(
-                "Expected more than 1 value per channel when training, got input size "
-                f"{listed if False else list((shape[0] * shape[1] // num_groups, num_groups, *shape[2:]))}"
+                f"Expected more than 1 value per channel when training, got input size {listed}"
             )
     if num_groups <= 0:
         raise RuntimeError(

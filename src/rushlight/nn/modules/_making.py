@@ -16,7 +16,25 @@ from ..parameter import Parameter, make
 def _array(fill: Any, shape: Any, device: Any, dtype: Any) -> Any:
     check_device(device)
     kind = _dtypes.default.numpy if dtype is None else as_dtype(dtype).numpy
-    return fill(shape, kind)
+    try:
+        return fill(shape, kind)
+    except (TypeError, ValueError):
+        raise _shape_error(shape) from None
+
+
+def _shape_error(shape: Any) -> Exception:
+    for position, size in enumerate(shape, 1):
+        if not hasattr(size, "__index__"):
+            return TypeError(
+                f"empty(): argument 'size' failed to unpack the object at pos {position} with "
+                f'error "type must be tuple of ints,but got {type(size).__name__}"'
+            )
+    negative = next((n for n in shape if n < 0), None)
+    if negative is None:
+        return RuntimeError(f"cannot make a tensor of shape {list(shape)}")
+    return RuntimeError(
+        f"Trying to create tensor with negative dimension {negative}: {list(shape)}"
+    )
 
 
 def empty_parameter(shape: Any, device: Any = None, dtype: Any = None) -> Parameter:

@@ -48,6 +48,7 @@ _DICTS = (
 )  # fmt: skip
 #: Attributes whose assignment a captured step or the next call must notice.
 _WATCHED = frozenset(("training", *_calling.HOOKS))
+_BACKWARD_FIRST = ("_backward_hooks", *_calling.HOOKS)
 _PLAIN = frozenset((int, float, bool, str, tuple, list, dict))
 _missing: Any = object()
 
@@ -104,11 +105,11 @@ class Module:
     _version: int = 1
     call_super_init: bool = False
     _compiled_call_impl: Any = None
-    #: Whether a call must look for hooks or a compiled form.
-    _special: bool = False
 
     if TYPE_CHECKING:
         training: bool
+        #: Whether a call must look for hooks or a compiled form.
+        _special: bool
         _parameters: dict[str, Parameter | None]
         _buffers: dict[str, Tensor | None]
         _modules: dict[str, Module | None]
@@ -146,6 +147,7 @@ class Module:
             state[name] = OrderedDict()
         state["_is_full_backward_hook"] = None
         state["_modules"] = Registry(state)
+        state["_special"] = False
         if self.call_super_init:
             super().__init__(*args, **kwargs)
 
@@ -189,7 +191,7 @@ class Module:
             raise AttributeError("cannot assign parameter before Module.__init__() call")
         self._check_name("parameter", name, self._parameters)
         if param is None:
-            self._parameters[name] = None
+            _put(self.__dict__, "_parameters", name, None)
             return
         if not isinstance(param, Parameter):
             raise TypeError(
@@ -204,7 +206,7 @@ class Module:
             )
         for hook in _global_parameter_registration_hooks.values():
             param = _or(hook(self, name, param), param)
-        self._parameters[name] = param
+        _put(self.__dict__, "_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that belongs to the state but is no parameter.
@@ -233,7 +235,7 @@ class Module:
             )
         for hook in _global_buffer_registration_hooks.values():
             tensor = _or(hook(self, name, tensor), tensor)
-        self._buffers[name] = tensor
+        _put(self.__dict__, "_buffers", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -263,7 +265,7 @@ class Module:
         self._check_name("module", name, self._modules)
         for hook in _global_module_registration_hooks.values():
             module = _or(hook(self, name, module), module)
-        self._modules[name] = module
+        _put(self.__dict__, "_modules", name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """The same as ``add_module``."""
@@ -343,6 +345,9 @@ class Module:
             entries = state.get(key)
             if entries is not None and name in entries:
                 return entries[name]
+        if name == "_special":
+            # A state that was put back by hand, or a module whose __init__ never ran.
+            return any(getattr(self, hooks) for hooks in _BACKWARD_FIRST)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __delattr__(self, name: str) -> None:
@@ -372,8 +377,9 @@ class Module:
         attributes.setdefault("_is_full_backward_hook", None)
         attributes.setdefault("_non_persistent_buffers_set", set())
         register_entries(attributes)
-        if self._compiled_call_impl is not None or any(attributes[n] for n in _calling.HOOKS):
-            attributes["_special"] = True
+        attributes["_special"] = self._compiled_call_impl is not None or any(
+            attributes[name] for name in _calling.HOOKS
+        )
 
     def _replicate_for_data_parallel(self) -> Module:
         replica: Module = type(self).__new__(type(self))

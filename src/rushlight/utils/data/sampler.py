@@ -159,7 +159,7 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
-        from ..._tensor.from_data import as_tensor
+        from ..._tensor.creation import as_tensor
         from ... import _dtypes
 
         found = as_tensor(weights, dtype=_dtypes.float64)

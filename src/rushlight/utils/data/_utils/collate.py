@@ -11,7 +11,7 @@ import numpy as np
 from ...._core import Tensor, ctx, thread, wrap
 from ...._ops import movement
 from .... import _dtypes
-from ...._tensor.from_data import as_tensor, tensor
+from ...._tensor.creation import as_tensor, tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
