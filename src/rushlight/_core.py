@@ -54,7 +54,7 @@ class Context:
     Attributes:
         handler: None, or a callable ``(op, args, kwargs) -> result or NotImplemented`` that sees
             every op of every thread (capture, profiler, vmap, the doctor). It compares thread ids.
-        modes: how many threads have gradients switched off; 0 is the fast case.
+        modes: the threads that have gradients switched off; empty is the fast case.
         hooks: the ids of live containers of hooks, retained gradients and packed saves; while it
             is empty, backward takes its fast loop.
         structure: the structural epoch: bumped when something changes that a captured step may
@@ -66,7 +66,7 @@ class Context:
 
     def __init__(self) -> None:
         self.handler: Callable[..., Any] | None = None
-        self.modes = 0
+        self.modes: set[int] = set()
         self.hooks: set[int] = set()
         self.structure = 0
         self.anomaly: Any = None
@@ -84,17 +84,18 @@ class ThreadState(threading.local):
 
 
 thread = ThreadState()
-_modes_lock = threading.Lock()
+# Bound methods: entering and leaving no_grad is part of every optimizer's step.
+_note_special, _forget_special = ctx.modes.add, ctx.modes.discard
+_thread_id = threading.get_ident
 
 
 def set_modes(grad: bool, inference: bool) -> tuple[bool, bool]:
     """Set this thread's modes; return what they were."""
     before = thread.grad, thread.inference
-    was_special = not before[0] or before[1]
-    is_special = not grad or inference
-    if was_special != is_special:
-        with _modes_lock:
-            ctx.modes += 1 if is_special else -1
+    if not grad or inference:
+        _note_special(_thread_id())
+    else:
+        _forget_special(_thread_id())
     thread.grad = grad
     thread.inference = inference
     return before

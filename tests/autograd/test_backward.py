@@ -127,7 +127,9 @@ def test_unused_inputs(x):
 
 
 def test_batched_gradients(x):
-    (g,) = torch.autograd.grad(x * 2, x, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), is_grads_batched=True)
+    (g,) = torch.autograd.grad(
+        x * 2, x, torch.tensor([[1.0, 0.0], [0.0, 1.0]]), is_grads_batched=True
+    )
     assert g.tolist() == [[2, 0], [0, 2]]
 
 
@@ -151,7 +153,7 @@ def test_multi_output_operations(x):
 
 def test_gradient_edges(x):
     y = x * 2
-    (g,) = torch.autograd.grad(get_gradient_edge(y), x, torch.ones(2))
+    (g,) = torch.autograd.grad(get_gradient_edge(y), x, torch.ones(2), retain_graph=True)
     assert g.tolist() == [2, 2]
     z = (y * 3).sum()
     found = torch.autograd.grad(z, [get_gradient_edge(x), GradientEdge(y.grad_fn, 0)])

@@ -256,7 +256,8 @@ def test_multi_grad_hook(mode, x):
 
 def test_hook_may_run_backward(x):
     y = torch.ones(2, requires_grad=True)
-    x.register_hook(lambda g: (y * 3).sum().backward())
+    loss = (y * 3).sum()
+    x.register_hook(lambda g: loss.backward())
     (x * 2).sum().backward()
     assert y.grad.tolist() == [3, 3] and x.grad.tolist() == [2, 2]
 

@@ -146,11 +146,12 @@ def run_graph(run: Run, prefix: str, text: str, inputs: dict, second: bool) -> N
         first = torch.autograd.grad(outputs, leaves, weights, create_graph=second,
                                     allow_unused=True)
         run.record(prefix + "first gradient", [None if g is None else g.detach() for g in first])
-    outputs = [g for g in first if g is not None and g.requires_grad]
-    if not second or not outputs:
+    numbered = [(n, g) for n, g in enumerate(first) if g is not None and g.requires_grad]
+    if not second or not numbered:
         return
     with run.guarded(prefix + "second gradient"):
-        weights = [projection(t, 23 + n) for n, t in enumerate(outputs)]
+        outputs = [g for _, g in numbered]
+        weights = [projection(g, 23 + n) for n, g in numbered]
         found = torch.autograd.grad(outputs, leaves, weights, allow_unused=True)
         run.record(prefix + "second gradient", found)
 

@@ -59,7 +59,7 @@ def describe(torch: Any, value: Any) -> Description:
         return ("number", type(value).__name__, ArrayValue(np.array(value)))
     if isinstance(value, (tuple, list)):
         name = type(value).__name__
-        if hasattr(value, "_fields") or type(value).__module__ == "torch.return_types":
+        if type(value).__module__ == "torch.return_types":
             name = type(value).__module__ + "." + name
         return ("list", name, tuple(describe(torch, part) for part in value))
     if isinstance(value, dict):

@@ -25,6 +25,8 @@ def twin_of(row):
     return name if name in registry.METHODS and first.startswith("Tensor self") else None
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:The reduce argument of torch.scatter")
+
 TWINS = [row for row in ROWS if row.kind != "variadic" and not row.view and twin_of(row)]
 
 

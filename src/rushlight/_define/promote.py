@@ -77,7 +77,9 @@ def slow(op: Any, error: Exception | None, args: tuple[Any, ...], kwargs: dict[s
         if error is None:
             if op.check is not None:  # it knows why integers are refused
                 op.check(*(v._data if isinstance(v, Tensor) else v for v in values))
-            raise RuntimeError(f"{op.name}: this call has no ordinary form")
+            name = op.kernel or op.public_name + "_cpu"
+            kind = _core.dtype_of(values[op.order.index(op.inputs[op.floats_of])]).type_name
+            raise NotImplementedError(f"\"{name}\" not implemented for '{kind}'")
         raise explain(op, error, values) from None
     result = invoke(op, [given.get(n, v) for n, v in zip(op.order, values, strict=True)])
     if compute is not target and op.output_dtype == "same":

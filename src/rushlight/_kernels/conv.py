@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .products import matmul
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -64,7 +66,7 @@ def conv(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups
         pixels = prod(out)
         shape = (x.shape[0], groups, x.shape[1] // groups, pixels)
         weight = w.reshape(groups, w.shape[0] // groups, -1)
-        np.matmul(weight, x.reshape(shape), out=y.reshape(shape[0], groups, -1, pixels))
+        matmul(weight, x.reshape(shape), out=y.reshape(shape[0], groups, -1, pixels))
     elif groups == 1 and _prefers_row_shifts(w.shape, out, stride):
         _conv_row_shifts(x, w, y, stride, padding, dilation)
     elif groups == 1 and _prefers_channels_last(w.shape, dilation):
@@ -255,7 +257,7 @@ def _conv_channels_last(
         columns = unfold.columns(first, stop, row, row_stop).reshape(-1, weight.shape[0])
         if buffer is None:
             buffer = np.empty((columns.shape[0], o), x.dtype)
-        product = np.matmul(columns, weight, out=buffer[: columns.shape[0]])
+        product = matmul(columns, weight, out=buffer[: columns.shape[0]])
         product = product.reshape(stop - first, (row_stop - row) * inner, o)
         flat[first:stop, :, row * inner : row_stop * inner] = product.transpose(0, 2, 1)
 
@@ -301,9 +303,9 @@ def _conv_row_shifts(
             at = tap * dilation[0] * columns
             window = flat[:count, :, at : at + pixels]
             if tap == 0:
-                np.matmul(weight[tap], window, out=target)
+                matmul(weight[tap], window, out=target)
             else:
-                np.add(target, np.matmul(weight[tap], window, out=scratch[:count]), out=target)
+                np.add(target, matmul(weight[tap], window, out=scratch[:count]), out=target)
 
 
 def _conv_channels_first(
@@ -317,7 +319,7 @@ def _conv_channels_first(
     for first, stop, row, row_stop in unfold.pieces:
         columns = unfold.columns(first, stop, row, row_stop)
         columns = columns.reshape(stop - first, groups, weight.shape[2], -1)
-        np.matmul(weight, columns, out=flat[first:stop, :, :, row * inner : row_stop * inner])
+        matmul(weight, columns, out=flat[first:stop, :, :, row * inner : row_stop * inner])
 
 
 def _weight_channels_last(
@@ -334,7 +336,7 @@ def _weight_channels_last(
     for first, stop, row, row_stop in unfold.pieces:
         columns = unfold.columns(first, stop, row, row_stop).reshape(-1, taps)
         part = np.ascontiguousarray(pixels_last[first:stop, row * inner : row_stop * inner])
-        product = np.matmul(columns.T, part.reshape(-1, o))
+        product = matmul(columns.T, part.reshape(-1, o))
         total = product if total is None else np.add(total, product, out=total)
     rank = len(out)
     total = total.reshape(*kernel, w_shape[1], o).transpose(rank + 1, rank, *range(rank))
@@ -354,7 +356,7 @@ def _weight_channels_first(
         columns = unfold.columns(first, stop, row, row_stop)
         columns = columns.reshape(stop - first, groups, taps, -1).swapaxes(2, 3)
         part = flat[first:stop, :, :, row * inner : row_stop * inner]
-        total += np.add.reduce(np.matmul(part, columns), axis=0)
+        total += np.add.reduce(matmul(part, columns), axis=0)
     return total.reshape(w_shape)
 
 
@@ -383,7 +385,7 @@ def _scatter_columns(
     taps = list(np.ndindex(*kernel))
     for first in range(0, g.shape[0], step):
         stop = min(first + step, g.shape[0])
-        columns = np.matmul(weight, flat[first:stop])
+        columns = matmul(weight, flat[first:stop])
         columns = columns.reshape(stop - first, x_shape[1], len(taps), *out)
         target = dx[first:stop]
         for index, tap in enumerate(taps):

@@ -22,7 +22,7 @@ def _like(x: Any, value: float) -> Any:
 
 _SIXTH = float(np.float32(1 / 6))  # single precision also in double, as in PyTorch
 
-# ---- cut off on both sides -----------------------------------------------------------------------
+# ---- cut off on both sides ----------------------------------------------------------------------
 
 hardtanh = elementwise(
     "hardtanh", lambda x, low, high: np.minimum(np.maximum(x, _like(x, low)), _like(x, high)),
@@ -65,7 +65,7 @@ threshold = elementwise(
     x=lambda k, g, x, limit: k.keep_where(k.logical_not(x <= limit), g),
 )  # fmt: skip
 
-# ---- smooth --------------------------------------------------------------------------------------
+# ---- smooth -------------------------------------------------------------------------------------
 
 
 def _mish(x: Any) -> Any:
@@ -102,7 +102,7 @@ minimum_scalar = elementwise(
     x=lambda k, g, x, bound: k.keep_where(x <= bound, g), node="ClampMaxBackward0", public=False,
 )  # fmt: skip
 
-# ---- with a slope of their own ---------------------------------------------------------------------
+# ---- with a slope of their own ------------------------------------------------------------------
 
 
 def _prelu(x: Any, slope: Any) -> Any:
@@ -169,7 +169,7 @@ rrelu_mean = elementwise(
     public=False,
 )  # fmt: skip
 
-# ---- gated linear unit -----------------------------------------------------------------------------
+# ---- gated linear unit --------------------------------------------------------------------------
 
 
 def _glu_check(x: Any, dim: Any) -> tuple[int]:

@@ -63,7 +63,7 @@ conv_weight = bilinear(
 )  # fmt: skip
 
 
-# ---- the public op -------------------------------------------------------------------------------
+# ---- the public op ------------------------------------------------------------------------------
 
 
 def _transposed_shape(x: Any, w: Any, stride: Ints, padding: Ints, dilation: Ints,
@@ -240,10 +240,10 @@ def _run(
             f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got "
             f"input of size: {list(x.shape)}"
         )
-    if x.dtype is not w.dtype:
-        _refuse_dtypes(x, w, "weight")
     if bias is not None and x.dtype is not bias._data.dtype:
         _refuse_dtypes(x, bias._data, "bias")
+    if x.dtype is not w.dtype:
+        _refuse_dtypes(x, w, "weight")
     low = half_precision(input)
     if low:
         input, weight = cast.call(input, _dtypes.FLOAT32), cast.call(weight, _dtypes.FLOAT32)

@@ -77,22 +77,22 @@ def _alpha_dropped(x: Tensor, p: float, train: bool, noise_of: Any) -> Tensor:
     return elementwise.add.call(elementwise.mul.call(x, keep.mul(a)), b)  # type: ignore[no-any-return]
 
 
-def dropout(input: Tensor, p: float, train: bool) -> Tensor:  # noqa: A002 - PyTorch's name
+def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """``input`` with elements set to zero with probability `p`, the others scaled by 1/(1-p)."""
     return _dropped(input, p, train, _noise)
 
 
-def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:  # noqa: A002
+def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Dropout of whole channels."""
     return _dropped(input, p, train, _feature_noise)
 
 
-def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:  # noqa: A002
+def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Dropout that keeps SELU's mean and variance (Klambauer et al., 2017)."""
     return _alpha_dropped(input, p, train, _noise)
 
 
-def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:  # noqa: A002
+def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Alpha dropout of whole channels."""
     return _alpha_dropped(input, p, train, _feature_noise)
 
@@ -132,7 +132,7 @@ def _functional(name: str, function: Any, p: float, training: bool, dims: Any = 
     in_place = _in_place(function)
 
     def functional(
-        input: Any,  # noqa: A002 - PyTorch's name
+        input: Any,
         p: float = p,
         training: bool = training,
         inplace: bool = False,

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import Tensor
+from .._define import promote
 from .._define.kinds import Row, elementwise, linear
 from .._kernels import select, special
 from .casting import cast
@@ -181,6 +182,7 @@ def _sign(x: Any) -> Any:
 
 
 sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
+sgn = elementwise("sgn", _sign, _unary("sgn"), x=lambda k, g: k.zeros_like_(g))
 floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
 ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
 trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))
@@ -223,6 +225,7 @@ threshold_backward = linear(
 keep_where = linear(
     "keep_where", select.keep_where, "_keep_where(Tensor condition, Tensor self) -> Tensor",
     inputs=("mask", "x"), x=lambda k, g, mask: k.keep_where(mask, g), public=False,
+    broadcasts=(0, 1),
 )  # fmt: skip
 silu = elementwise(
     "silu", special.silu, _unary("silu"), floats=True, kernel="silu_cpu",
@@ -330,13 +333,15 @@ pow_tensor = elementwise(
 )  # fmt: skip
 
 
-def pow(input: Any, exponent: Any) -> Any:
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """``input ** exponent``, elementwise.
 
     >>> import rushlight as torch
     >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
     tensor([1., 4., 9.])
     """
+    if out is not None:
+        return promote.into("pow", pow(input, exponent), out)
     if isinstance(input, Tensor):
         if isinstance(exponent, Tensor):
             _refuse_negative(input, exponent._data)
@@ -393,9 +398,32 @@ isinf = elementwise("isinf", np.isinf, _unary("isinf"), inputs=("x",), promotion
                     output_dtype="bool")  # fmt: skip
 isfinite = elementwise("isfinite", np.isfinite, _unary("isfinite"), inputs=("x",),
                        promotion="none", output_dtype="bool")  # fmt: skip
-bitwise_and = elementwise("bitwise_and", np.bitwise_and, _binary("bitwise_and"), inputs=("x", "y"))
-bitwise_or = elementwise("bitwise_or", np.bitwise_or, _binary("bitwise_or"), inputs=("x", "y"))
-bitwise_xor = elementwise("bitwise_xor", np.bitwise_xor, _binary("bitwise_xor"), inputs=("x", "y"))
+
+
+def integers_only(kernel: str) -> Any:
+    """Refuses floating-point operands under the name of PyTorch's kernel."""
+
+    def refuse(*values: Any) -> Exception | None:
+        operands = tuple(
+            (_core.dtype_of(v), 2 if v._data.ndim else 1) if isinstance(v, Tensor)
+            else (_dtypes.number_dtype(v), 0) for v in values
+        )  # fmt: skip
+        dtype = _dtypes.result_type(operands)
+        if dtype.category < _dtypes.FLOATING:
+            return None
+        return NotImplementedError(f"\"{kernel}\" not implemented for '{dtype.type_name}'")
+
+    return refuse
+
+
+def _bitwise(name: str, ufunc: Any) -> Row:
+    return elementwise(name, ufunc, _binary(name), inputs=("x", "y"),
+                       refuse=integers_only(name + "_cpu"))  # fmt: skip
+
+
+bitwise_and = _bitwise("bitwise_and", np.bitwise_and)
+bitwise_or = _bitwise("bitwise_or", np.bitwise_or)
+bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor)
 bitwise_not = elementwise("bitwise_not", np.invert, _unary("bitwise_not"), inputs=("x",))
 
 

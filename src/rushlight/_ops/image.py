@@ -10,7 +10,7 @@ from .._define.kinds import linear
 
 Ints = tuple[int, ...]
 
-# ---- shuffles ------------------------------------------------------------------------------------
+# ---- shuffles -----------------------------------------------------------------------------------
 
 
 def _pixel_shuffle(x: Any, factor: int) -> Any:
@@ -107,7 +107,7 @@ channel_shuffle = linear(
     check=_channel_check,
 )  # fmt: skip
 
-# ---- unfold and fold: the windows of an image as columns, and their sum ----------------------------
+# ---- unfold and fold: the windows of an image as columns, and their sum -------------------------
 
 
 def _blocks(spatial: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Ints:
@@ -132,7 +132,8 @@ def _im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             out[:, :, i, j] = padded[
-                :, :, _tap(i, rows, dilation[0], stride[0]), _tap(j, columns, dilation[1], stride[1])
+                :, :, _tap(i, rows, dilation[0], stride[0]),
+                _tap(j, columns, dilation[1], stride[1]),
             ]
     return out.reshape(images, channels * kernel[0] * kernel[1], rows * columns)
 
@@ -151,7 +152,8 @@ def _col2im(
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             padded[
-                :, :, _tap(i, rows, dilation[0], stride[0]), _tap(j, columns, dilation[1], stride[1])
+                :, :, _tap(i, rows, dilation[0], stride[0]),
+                _tap(j, columns, dilation[1], stride[1]),
             ] += split[:, :, i, j]
     inside = padded[:, :, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
     return np.ascontiguousarray(inside)
@@ -171,7 +173,7 @@ col2im = linear(
     node="Col2ImBackward0", public=False,
 )  # fmt: skip
 
-# ---- interpolation: along each axis, every output is a weighted sum of a few inputs ----------------
+# ---- interpolation: along each axis, every output is a weighted sum of a few inputs -------------
 
 _CUBIC = -0.75  # PyTorch's constant of the cubic convolution
 
@@ -271,7 +273,9 @@ resample_adjoint = linear(
 )  # fmt: skip
 resample_row = _resample_row("resample", "UpsampleBackwardBackward0")
 resample = {
-    (kind, rank): _resample_row(f"upsample_{kind.lower()}{rank}d", f"Upsample{kind}{rank}DBackward0")
+    (kind, rank): _resample_row(
+        f"upsample_{kind.lower()}{rank}d", f"Upsample{kind}{rank}DBackward0"
+    )
     for kind, ranks in (("Nearest", (1, 2, 3)), ("NearestExact", (1, 2, 3)), ("Linear", (1,)),
                         ("Bilinear", (2,)), ("Trilinear", (3,)), ("Bicubic", (2,)))
     for rank in ranks

@@ -9,14 +9,15 @@ import numpy as np
 from .. import _dtypes
 from .._core import RAW, TEN, Tensor
 from .._define.kinds import bilinear, joint
+from .._kernels.products import matmul as _matmul
 from .movement import expand, reshape, squeeze, unsafe_view, unsqueeze
 
 
 def _product(x: Any, y: Any) -> Any:
     """np.matmul; half precision is computed in float32 and rounded once."""
     if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
-        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
-    return np.matmul(x, y)
+        return _matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    return _matmul(x, y)
 
 
 def _mm_check(x: Any, y: Any) -> Any:
@@ -54,13 +55,14 @@ def _bmm(x: Any, y: Any) -> Any:
 bmm = bilinear(
     "bmm", _bmm, "bmm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.bmm(g, k.mT(y)), y=lambda k, g, x: k.bmm(k.mT(x), g),
+    mismatch=lambda x, y: f"expected scalar type {x.type_name} but found {y.type_name}",
 )  # fmt: skip
 
 
 def _mv(x: Any, y: Any) -> Any:
     if x.ndim != 2 or y.ndim != 1:
         raise RuntimeError(
-            f"vector + matrix @ vector expected, got {y.ndim}, {x.ndim}, {y.ndim}"
+            f"vector + matrix @ vector expected, got 1, {x.ndim}, {y.ndim}"
         )
     if x.shape[1] != y.shape[0]:
         raise RuntimeError(
@@ -73,6 +75,8 @@ def _mv(x: Any, y: Any) -> Any:
 mv = bilinear(
     "mv", _mv, "mv(Tensor self, Tensor vec) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.outer(g, y), y=lambda k, g, x: k.mv(k.t(x), g),
+    mismatch=lambda x, y: "addmv input tensors must have the same dtype, but got "
+    f"{y.type_name}, {x.type_name}, and {y.type_name}",
 )  # fmt: skip
 
 
@@ -93,9 +97,22 @@ def _dot(x: Any, y: Any) -> Any:
 dot = bilinear(
     "dot", _dot, "dot(Tensor self, Tensor tensor) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda g, y: g * y, y=lambda g, x: g * x,
+    mismatch=lambda x, y: "dot : expected both vectors to have same dtype, but found "
+    f"{x.type_name} and {y.type_name}",
 )  # fmt: skip
+
+
+def _outer(x: Any, y: Any) -> Any:
+    for name, operand in (("self", x), ("vec2", y)):
+        if operand.ndim != 1:
+            raise RuntimeError(
+                f"outer: Expected 1-D argument {name}, but got {operand.ndim}-D"
+            )
+    return np.multiply(x[:, None], y[None, :])
+
+
 outer = bilinear(
-    "outer", lambda x, y: np.multiply(x[:, None], y[None, :]),
+    "outer", _outer,
     "outer(Tensor self, Tensor vec2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.mv(g, y), y=lambda k, g, x: k.mv(k.t(g), x), node="MulBackward0",
     promotion="same",
@@ -125,6 +142,9 @@ addmm = joint(
         _scaled(k.mm(g, k.t(y)), alpha) if need[1] else None,
         _scaled(k.mm(k.t(x), g), alpha) if need[2] else None),
     ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
+    # The usual case is an input that differs from the parameters, of which the bias is one.
+    mismatch=lambda bias, other: "mat1 and mat2 must have the same dtype, but got "
+    f"{other.type_name} and {bias.type_name}",
 )  # fmt: skip
 
 
@@ -171,18 +191,24 @@ def _linear_gradients(k: Any, g: Any, x: Any, w: Any, b_shape: Any, need: Any) -
     return gx, gw, gb
 
 
-def _linear_named(name: str, node: str) -> Any:
+def _linear_mismatch(x: Any, other: Any) -> str:
+    return (
+        f"mat1 and mat2 must have the same dtype, but got {x.type_name} and {other.type_name}"
+    )
+
+
+def _linear_named(name: str, node: str, mismatch: Any = None) -> Any:
     """PyTorch takes another path for each of these, which shows in the name of the node."""
     return joint(
         name, _linear, "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
         _linear_gradients, ("x", "w", "b"), node=node,
         inputs=("x", "w", "b"), optional=("b",), same_dtype=(0, 1, 2), promotion="equal",
-        public=False,
+        public=False, mismatch=mismatch,
     )  # fmt: skip
 
 
-linear_row = _linear_named("linear", "AddmmBackward0")
-linear_batched = _linear_named("linear_batched", "ViewBackward0")
+linear_row = _linear_named("linear", "AddmmBackward0", _linear_mismatch)
+linear_batched = _linear_named("linear_batched", "ViewBackward0", _linear_mismatch)
 linear_plain = _linear_named("linear_plain", "MmBackward0")
 linear_plain_batched = _linear_named("linear_plain_batched", "UnsafeViewBackward0")
 

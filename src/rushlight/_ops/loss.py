@@ -49,7 +49,7 @@ def _refuse_integers(name: str) -> Any:
     return check
 
 
-# ---- differences: mean square, Huber -------------------------------------------------------------
+# ---- differences: mean square, Huber ------------------------------------------------------------
 
 
 def _mse(x: Any, y: Any, reduction: int) -> Any:
@@ -133,7 +133,7 @@ soft_margin_loss = general(
     inputs=("x", "y"), same_dtype=(0, 1), promotion="same", floats=True, public=False,
 )  # fmt: skip
 
-# ---- binary cross entropy --------------------------------------------------------------------------
+# ---- binary cross entropy -----------------------------------------------------------------------
 
 _LEAST_LOG = -100.0  # PyTorch's: log(0) counts as this
 
@@ -225,7 +225,7 @@ binary_cross_entropy_with_logits = general(
     same_dtype=(0, 1, 2, 3), promotion="same",
 )  # fmt: skip
 
-# ---- negative log likelihood -----------------------------------------------------------------------
+# ---- negative log likelihood --------------------------------------------------------------------
 
 
 def _labels(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
@@ -363,7 +363,7 @@ mul_number = linear(
     node="MulBackward1", public=False,
 )  # fmt: skip
 
-# ---- margins ---------------------------------------------------------------------------------------
+# ---- margins ------------------------------------------------------------------------------------
 
 
 def _first_only(name: str) -> Any:

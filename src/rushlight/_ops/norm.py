@@ -8,6 +8,7 @@ go through.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from .._kernels import reduce
 
 Ints = tuple[int, ...]
 
-_PIECE = 1 << 16
+_PIECE = 1 << 16  # elements that stay in cache from one pass to the next
+_ONES = {np.dtype(kind): np.ones(1 << 12, kind) for kind in (np.float32, np.float64)}
 
 
 def _planes(shape: Ints) -> int:
@@ -83,6 +85,8 @@ def _batch_norm_gradients(
 
 def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any) -> Any:
     """Two passes for the sums, one for the gradient, a cache-sized piece at a time."""
+    if x.ndim == 2 and x.size <= _PIECE:
+        return _batch_gradients_of_rows(g, x, w, mean, rstd, need)
     shape = x.shape
     x = np.ascontiguousarray(x).reshape(shape[0], shape[1], -1)
     g = np.ascontiguousarray(g).reshape(x.shape)
@@ -114,6 +118,28 @@ def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
             part += shift[:, None]
         gx = gx.reshape(shape)
     return gx, dot * rstd if need[1] else None, total if need[2] else None
+
+
+def _batch_gradients_of_rows(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any) -> Any:
+    """The same for a small matrix, where calls cost more than passes."""
+    hat = np.subtract(x, mean)
+    np.multiply(hat, rstd, out=hat)
+    total, dot = _column_sum(g), _column_sum(g * hat)
+    gx = None
+    if need[0]:
+        size = x.dtype.type(x.shape[0])
+        np.multiply(hat, dot / size, out=hat)
+        gx = np.subtract(g, hat, out=hat)
+        np.subtract(gx, total / size, out=gx)
+        np.multiply(gx, rstd if w is None else rstd * w, out=gx)
+    return gx, dot if need[1] else None, total if need[2] else None
+
+
+def _column_sum(a: Any) -> Any:
+    ones = _ONES.get(a.dtype)
+    if ones is None or len(a) > len(ones):
+        return reduce.sum(a, (0,))
+    return np.dot(ones[: len(a)], a)
 
 
 def _batch_gradients_composed(
@@ -195,19 +221,38 @@ moving_average = elementwise(
     inputs=("old", "new"), public=False,
 )  # fmt: skip
 
-# ---- layer norm ------------------------------------------------------------------------------------
+# ---- layer norm ---------------------------------------------------------------------------------
 
 
 def _layer_norm(x: Any, w: Any, b: Any, rank: int, eps: float) -> tuple[Any, Any, Any]:
     mean, var = reduce.layer_norm_stats(x, rank)
     rstd = np.reciprocal(np.sqrt(var + var.dtype.type(eps)))
-    out = np.subtract(x, mean)
+    if x.size <= _PIECE:
+        return _normalised(x, mean, rstd, w, b, None), mean, rstd
+    width = math.prod(x.shape[x.ndim - rank :])
+    rows = np.ascontiguousarray(x).reshape(-1, width)
+    out = np.empty(rows.shape, x.dtype)
+    means, rstds = mean.reshape(-1, 1), rstd.reshape(-1, 1)
+    w, b = (None if t is None else t.reshape(-1) for t in (w, b))
+    for part in _parts(rows):
+        _normalised(rows[part], means[part], rstds[part], w, b, out[part])
+    return out.reshape(x.shape), mean, rstd
+
+
+def _parts(rows: Any) -> list[slice]:
+    """Rows that fit into the cache together."""
+    step = max(1, _PIECE // max(1, rows.shape[1]))
+    return [slice(i, i + step) for i in range(0, rows.shape[0], step)]
+
+
+def _normalised(x: Any, mean: Any, rstd: Any, w: Any, b: Any, out: Any) -> Any:
+    out = np.subtract(x, mean, out=out)
     np.multiply(out, rstd, out=out)
     if w is not None:
         np.multiply(out, w, out=out)
     if b is not None:
         np.add(out, b, out=out)
-    return out, mean, rstd
+    return out
 
 
 def _layer_statistics(k: Any, x: Any, rank: int, eps: float) -> tuple[Any, Any]:
@@ -226,43 +271,41 @@ def _layer_norm_gradients(
 def _layer_gradients_raw(
     g: Any, x: Any, w: Any, mean: Any, rstd: Any, rank: int, need: Any
 ) -> Any:
+    """All sums and the gradient in one run over cache-sized pieces."""
     shape = x.shape
-    width = 1
-    for n in shape[len(shape) - rank :]:
-        width *= n
-    g = np.ascontiguousarray(g).reshape(-1, width)
-    x = np.ascontiguousarray(x).reshape(-1, width)
-    rstd = rstd.reshape(-1, 1)
-    hat = np.subtract(x, mean.reshape(-1, 1))
-    np.multiply(hat, rstd, out=hat)
-    gx = gw = gb = None
     kept = shape[len(shape) - rank :]
-    if need[1]:
-        gw = _sum_of_products(g, hat).reshape(kept)
-    if need[2]:
-        gb = reduce.sum(g, (0,)).reshape(kept)
-    if need[0]:
-        inner = g if w is None else g * w.reshape(-1)
-        size = x.dtype.type(max(1, width))
-        dot = (np.vecdot(inner, hat) / size)[:, None]
-        centre = (reduce.sum(inner, (1,)) / size)[:, None]
-        np.multiply(hat, dot, out=hat)
-        gx = np.subtract(inner, hat, out=hat)
-        np.subtract(gx, centre, out=gx)
-        gx = np.multiply(gx, rstd, out=gx).reshape(shape)
-    return gx, gw, gb
-
-
-def _sum_of_products(a: Any, b: Any) -> Any:
-    """``sum_i a[i] * b[i]`` over rows, a cache-sized piece at a time."""
-    rows, width = a.shape
-    step = max(1, _PIECE // max(1, width))
-    if rows <= step:
-        return reduce.sum(a * b, (0,))
-    total = np.zeros(width, a.dtype)
-    for first in range(0, rows, step):
-        total += reduce.sum(a[first : first + step] * b[first : first + step], (0,))
-    return total
+    width = math.prod(kept)
+    count = x.size // max(1, width)
+    g = np.ascontiguousarray(g).reshape(count, width)
+    x = np.ascontiguousarray(x).reshape(count, width)
+    mean, rstd = mean.reshape(-1, 1), rstd.reshape(-1, 1)
+    w = None if w is None else w.reshape(-1)
+    gx = np.empty(x.shape, x.dtype) if need[0] else None
+    gw = np.zeros(width, x.dtype) if need[1] else None
+    gb = np.zeros(width, x.dtype) if need[2] else None
+    size = x.dtype.type(max(1, width))
+    ones = np.ones(width, x.dtype)
+    for part in _parts(x):
+        outer = g[part]
+        if gb is not None:
+            gb += _column_sum(outer)
+        hat = np.subtract(x[part], mean[part])
+        np.multiply(hat, rstd[part], out=hat)
+        if gw is not None:
+            gw += _column_sum(outer * hat)
+        if gx is not None:
+            # (inner - mean(inner) - hat * mean(inner * hat)) * rstd
+            inner = outer if w is None else outer * w
+            dot = np.vecdot(inner, hat)[:, None] / size
+            np.multiply(hat, dot, out=hat)
+            np.add(hat, np.dot(inner, ones)[:, None] / size, out=hat)
+            np.subtract(inner, hat, out=hat)
+            np.multiply(hat, rstd[part], out=gx[part])
+    return (
+        None if gx is None else gx.reshape(shape),
+        None if gw is None else gw.reshape(kept),
+        None if gb is None else gb.reshape(kept),
+    )
 
 
 def _layer_gradients_composed(
@@ -293,7 +336,7 @@ layer_norm = joint(
     node="NativeLayerNormBackward0", public=False,
 )  # fmt: skip
 
-# ---- group norm: layer norm of each group, then a scale per channel --------------------------------
+# ---- group norm: layer norm of each group, then a scale per channel -----------------------------
 
 
 def _group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:

@@ -57,7 +57,7 @@ constant_pad_nd = general(
 )  # fmt: skip
 
 
-# ---- paddings that repeat the input: every output element is a copy of one input element ---------
+# ---- paddings that repeat the input: every output element is a copy of one input element --------
 
 
 def _sources(n: int, before: int, after: int, mode: str) -> Any:

@@ -63,11 +63,13 @@ bitwise_left_shift = elementwise(
     "bitwise_left_shift", np.left_shift,
     "bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
     explain=lambda error, x, y: _no_shift("lshift_cpu", x, y),
+    refuse=e.integers_only("lshift_cpu"),
 )  # fmt: skip
 bitwise_right_shift = elementwise(
     "bitwise_right_shift", np.right_shift,
     "bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
     explain=lambda error, x, y: _no_shift("rshift_cpu", x, y),
+    refuse=e.integers_only("rshift_cpu"),
 )  # fmt: skip
 
 
@@ -215,10 +217,21 @@ nan_to_num = elementwise(
 )  # fmt: skip
 
 
-def logit(input: Tensor, eps: float | None = None) -> Tensor:
-    """log(x / (1 - x)), with x clamped to [eps, 1 - eps]."""
-    x: Any = input if eps is None else e.clamp_scalar.call(input, eps, 1 - eps)
-    return e.log.call(x / (1 - x))  # type: ignore[no-any-return]
+def _logit(x: Any, eps: float | None) -> Any:
+    if eps is not None:
+        x = np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
+    return np.log(x / (1 - x))
+
+
+def _logit_slope(k: Any, g: Any, x: Any, eps: float | None) -> Any:
+    low = 0.0 if eps is None else eps
+    outside = k.logical_or(x < low, x > 1 - low)
+    return k.where(outside, _NAN if eps is None else 0.0, g / (x * (1 - x)))
+
+
+_NAN = float("nan")
+logit = elementwise("logit", _logit, "logit(Tensor self, float? eps=None) -> Tensor", floats=True,
+                    x=lambda k, g, x, eps: _logit_slope(k, g, x, eps))  # fmt: skip
 
 
 def copysign(input: Tensor, other: Any) -> Tensor:

@@ -23,7 +23,7 @@ def _pair(*outputs: Any) -> Any:
     return outputs
 
 
-# ---- max pooling -----------------------------------------------------------------------------
+# ---- max pooling --------------------------------------------------------------------------------
 
 max_pool_scatter = linear(
     "max_pool_scatter", kernels.max_pool_scatter,
@@ -58,7 +58,7 @@ def _max_pool_row(rank: int) -> Any:
 
 max_pool_rows = {rank: _max_pool_row(rank) for rank in (2, 3)}
 
-# ---- mean pooling ----------------------------------------------------------------------------
+# ---- mean pooling -------------------------------------------------------------------------------
 
 
 def _avg_pool_row(rank: int) -> Any:
@@ -84,7 +84,7 @@ avg_pool_backward = linear(
     public=False,
 )  # fmt: skip
 
-# ---- adaptive pooling --------------------------------------------------------------------------
+# ---- adaptive pooling ---------------------------------------------------------------------------
 
 
 def _adaptive_avg_row(rank: int) -> Any:
@@ -120,7 +120,7 @@ def _adaptive_max_row(rank: int) -> Any:
 
 adaptive_max_rows = {rank: _adaptive_max_row(rank) for rank in (2, 3)}
 
-# ---- unpooling ---------------------------------------------------------------------------------
+# ---- unpooling ----------------------------------------------------------------------------------
 
 
 def _unpool(x: Any, indices: Any, output_size: Ints) -> Any:
@@ -152,7 +152,7 @@ def _unpool_row(rank: int) -> Any:
 
 max_unpool_rows = {rank: _unpool_row(rank) for rank in (2, 3)}
 
-# ---- public functions ----------------------------------------------------------------------------
+# ---- public functions ---------------------------------------------------------------------------
 
 _COUNTS = {1: "one int", 2: "two ints", 3: "three ints"}
 
@@ -165,7 +165,9 @@ def _spread(name: str, what: str, value: Any, rank: int) -> Ints:
     if len(found) == 1:
         return found * rank
     if len(found) != rank:
-        middle = "be omitted, a single int, or" if what == "stride" else "either be a single int, or"
+        middle = "either be a single int, or"
+        if what == "stride":
+            middle = "be omitted, a single int, or"
         raise RuntimeError(f"{name}: {what} must {middle} a tuple of {_COUNTS[rank]}")
     return found
 

@@ -68,12 +68,19 @@ class Generator:
             ValueError: outside ``[-2**63, 2**64 - 1]``.
         """
         self.engine.manual_seed(seed)
-        _core.changed_structure() if ctx.handler is not None else None
+        self._tell("manual_seed()")
         return self
 
     def seed(self) -> int:
         """Seed from the operating system; returns the seed."""
+        self._tell("seed()")
         return self.engine.seed()
+
+    def _tell(self, what: str) -> None:
+        """A recorder must know: a replay of the draws alone would not do this."""
+        told = getattr(ctx.handler, "touches", None)
+        if told is not None:
+            told(self, what)
 
     def initial_seed(self) -> int:
         """The seed that the sequence started from."""
@@ -81,6 +88,7 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """The state as a tensor of bytes."""
+        self._tell("get_state()")
         return wrap(self.engine.get_state())
 
     def set_state(self, new_state: Tensor) -> Generator:
@@ -97,6 +105,7 @@ class Generator:
         if new_state._data.dtype != np.uint8:
             raise TypeError("RNG state must be a torch.ByteTensor")
         self.engine.set_state(new_state._data)
+        self._tell("set_state()")
         return self
 
     def clone_state(self) -> Generator:

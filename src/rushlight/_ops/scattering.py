@@ -361,7 +361,7 @@ index_fill_tensor = linear(
     inputs=("x", "index", "value"), check=_index_fill_check, public=False,
     node="IndexFillBackward1", x=lambda k, g, dim, index: k.index_fill_scalar(g, dim, index, 0),
     value=lambda k, g, dim, index, value_dtype: k.cast(
-        k.sum_all(k.index_select(g, dim, index)), value_dtype),
+        k.sum_all(g - k.index_fill_scalar(g, dim, index, 0)), value_dtype),
 )  # fmt: skip
 _INDEX_FILLS = (index_fill_scalar, index_fill_tensor)
 registry.overloaded("index_fill", *((row.schemas[0], called(row)) for row in _INDEX_FILLS))

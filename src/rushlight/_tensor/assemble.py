@@ -7,6 +7,7 @@ from .._core import Tensor
 from .._define import binding
 from .._ops import (
     activation,
+    complexes,
     composed,
     conv,
     copying,
@@ -28,9 +29,11 @@ from .._ops import (
 )
 from . import (
     attributes,
+    borrowed,
     convert,
     creation,
     device,
+    grids,
     indexing,
     legacy,
     numeric, operators,

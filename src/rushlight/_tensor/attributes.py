@@ -47,9 +47,28 @@ def contiguous_like_strides(data: Any) -> tuple[int, ...]:
     return elements(data.strides, data.itemsize)
 
 
+def _warn_of_no_grad() -> None:
+    import warnings
+
+    warnings.warn(
+        "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+        "attribute won't be populated during autograd.backward(). If you indeed want the .grad "
+        "field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. "
+        "If you access the non-leaf Tensor by mistake, make sure you access the leaf Tensor "
+        "instead. See github.com/pytorch/pytorch/pull/30531 for more information.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def _get_grad(self: Tensor) -> Tensor | None:
     grad = self._grad
-    if grad is not None and ctx.handler is not None:
+    if grad is None:
+        edge = self._edge
+        if edge is not None and edge is not LEAF and not self.retains_grad:  # type: ignore[attr-defined]
+            _warn_of_no_grad()
+        return None
+    if ctx.handler is not None:
         reader = getattr(ctx.handler, "read_grad", None)
         if reader is not None:
             reader(self, grad)

@@ -10,7 +10,8 @@ from .. import _core, _dtypes
 from .._core import LEAF, Tensor, bump, ctx, wrap
 from .._ops import casting, layout
 from . import exchange
-from .device import check_device, device as device_type
+from .device import check_device
+from .device import device as device_type
 from .registry import METHODS, Overloads, overloaded, public
 from .storage import storage_of
 
@@ -105,7 +106,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     >>> torch.tensor([1.5, 2.]).to(torch.int64)
     tensor([1, 2])
     """
-    if len(args) == 1 and not kwargs:
+    if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and "non_blocking" in kwargs)):
         (target,) = args
         kind = type(target)
         if kind is _dtypes.dtype:
@@ -140,7 +141,7 @@ def cuda(
 ) -> Tensor:
     """Raises: there is no CUDA here."""
     check_device("cuda" if device is None else device)
-    raise RuntimeError(f"Invalid device, must be cuda device")
+    raise RuntimeError("Invalid device, must be cuda device")
 
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:

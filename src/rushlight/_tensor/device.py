@@ -66,12 +66,14 @@ class device:
     """
 
     __slots__ = ("index", "type")
+    index: int | None
+    type: str
 
-    def __init__(self, type: Any = None, index: Any = None, *, device: Any = None) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, type: Any = None, index: Any = None, *, device: Any = None) -> None:
         if device is not None and type is None:
-            type = device  # noqa: A001
+            type = device
         if isinstance(type, _device_type()):
-            type, index = type.type, type.index  # noqa: A001
+            type, index = type.type, type.index
         elif isinstance(type, int) and not isinstance(type, bool):
             raise RuntimeError("Cannot access accelerator device when none is available.")
         elif not isinstance(type, str):
@@ -87,7 +89,7 @@ class device:
             name, _, number = type.partition(":")
             if not number.isdigit() or (len(number) > 1 and number[0] == "0"):
                 raise RuntimeError(f"Invalid device string: '{type}'")
-            type, index = name, int(number)  # noqa: A001
+            type, index = name, int(number)
         if index is not None and index < 0:
             raise RuntimeError("Device index must not be negative")
         if type not in _KINDS:
@@ -151,7 +153,7 @@ def _device(kind: str, index: int | None) -> device:
 device.__module__ = "torch"
 
 
-def _device_type() -> type:
+def _device_type() -> Any:
     return device
 
 

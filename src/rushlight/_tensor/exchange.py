@@ -59,9 +59,9 @@ def rebuild_tensor(
 
 def reduce_ex(self: Tensor, protocol: Any) -> Any:
     """How a tensor is pickled: its elements in their order of memory."""
-    handler = _core.ctx.handler
-    if handler is not None and getattr(handler, "reads", None) is not None:
-        handler.reads(self, "pickle")
+    reader = getattr(_core.ctx.handler, "reads", None)
+    if reader is not None:
+        reader(self, "pickle")
     array, back = _dense(self._data)
     if array.dtype == _dtypes.BFLOAT16:
         array = array.view(np.uint16)

@@ -93,7 +93,7 @@ def _collect(data: Any, dim: int, shape: tuple[int, ...], flat: list[Any]) -> Ex
     if dim == len(shape) - 1:
         flat.extend(data)
         return None
-    if dim == 0 and len(data) > 1 and all(isinstance(v, np.ndarray) for v in data):
+    if dim == 0 and any(type(v) is np.ndarray for v in data):
         _warn_of_arrays()
     broken = None
     for item in data:
@@ -192,8 +192,8 @@ def _from_tensor(t: Tensor, numpy: Any) -> Any:
 def _from_numpy(data: Any, numpy: Any) -> Any:
     check_numpy(data)
     if numpy is None or numpy == data.dtype:
-        return np.array(data, order="C")
-    return cast(data, numpy)
+        return np.array(data, order="K")
+    return cast(data, numpy, "K")
 
 
 def check_numpy(data: Any) -> None:

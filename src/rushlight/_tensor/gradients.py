@@ -28,9 +28,7 @@ for _mode in (
 for _name in ("is_anomaly_enabled", "is_anomaly_check_nan_enabled"):
     public(_name, _lazily(_name), method=False)
 public("register_hook", hooks.register_hook, torch=False)
-public(
-    "register_post_accumulate_grad_hook", hooks.register_post_accumulate_grad_hook, torch=False
-)
+public("register_post_accumulate_grad_hook", hooks.register_post_accumulate_grad_hook, torch=False)
 public("retain_grad", hooks.retain_grad, torch=False)
 Tensor._backward_hooks = property(hooks.get_backward_hooks)  # type: ignore[attr-defined]
 __all__ = ["differentiate"]

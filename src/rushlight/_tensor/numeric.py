@@ -9,7 +9,8 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import Tensor, ctx
 from .creation import as_dtype
-from .device import CPU, device as device_type, default_device
+from .device import CPU, default_device
+from .device import device as device_type
 from .registry import overloaded, public
 
 # ---------------------------------------------------------------------------------------------
@@ -55,7 +56,7 @@ class finfo(_Limits):
 
     __slots__ = ("bits", "eps", "max", "min", "resolution", "smallest_normal", "tiny")
 
-    def __init__(self, type: Any = None) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, type: Any = None) -> None:
         dtype = _dtypes.default.dtype if type is None else _wanted("finfo", type)
         if not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
@@ -99,7 +100,7 @@ class iinfo(_Limits):
 
     __slots__ = ("bits", "max", "min")
 
-    def __init__(self, type: Any) -> None:  # noqa: A002 - PyTorch's name
+    def __init__(self, type: Any) -> None:
         dtype = _wanted("iinfo", type)
         if dtype is _dtypes.bool:
             raise TypeError("torch.bool is not supported by torch.iinfo")
@@ -177,7 +178,7 @@ def is_storage(obj: Any, /) -> bool:
 
 
 def _question(name: str) -> Any:
-    def ask(input: Any) -> bool:  # noqa: A002 - PyTorch's name
+    def ask(input: Any) -> bool:
         if not isinstance(input, Tensor):
             raise TypeError(
                 f"{name}(): argument 'input' (position 1) must be Tensor, not "
@@ -189,7 +190,7 @@ def _question(name: str) -> Any:
     return ask
 
 
-def numel(input: Any) -> int:  # noqa: A002 - PyTorch's name
+def numel(input: Any) -> int:
     """The number of elements."""
     if not isinstance(input, Tensor):
         raise TypeError(
@@ -198,7 +199,7 @@ def numel(input: Any) -> int:  # noqa: A002 - PyTorch's name
     return input._data.size
 
 
-def is_nonzero(input: Any) -> bool:  # noqa: A002 - PyTorch's name
+def is_nonzero(input: Any) -> bool:
     """Whether the only element is not zero.
 
     Raises:
@@ -207,7 +208,7 @@ def is_nonzero(input: Any) -> bool:  # noqa: A002 - PyTorch's name
     return bool(input)
 
 
-def is_same_size(input: Any, other: Any) -> bool:  # noqa: A002 - PyTorch's name
+def is_same_size(input: Any, other: Any) -> bool:
     """Whether both have the same shape."""
     return bool(input._data.shape == other._data.shape)
 

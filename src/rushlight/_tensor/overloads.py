@@ -84,7 +84,7 @@ def _register_reductions() -> None:
 
 def _register_pointwise() -> None:
     public("pow", e.pow)
-    for name in ("logit", "copysign", "heaviside", "isclose"):
+    for name in ("copysign", "heaviside", "isclose"):
         public(name, getattr(pointwise, name))
     overloaded(
         "clamp",
@@ -138,7 +138,6 @@ def _register_pointwise() -> None:
         absolute="abs", clip="clamp", greater="gt", greater_equal="ge", less="lt",
         less_equal="le", not_equal="ne", arcsin="asin", arccos="acos", arctan="atan",
         arcsinh="asinh", arccosh="acosh", arctanh="atanh", arctan2="atan2", fix="trunc",
-        sgn="sign",
     )  # fmt: skip
 
 
@@ -229,7 +228,7 @@ _TWINS = (
     "add sub mul neg reciprocal exp expm1 exp2 log log2 log10 log1p sqrt rsqrt sin cos tan asin "
     "acos atan sinh cosh tanh sigmoid erf erfc erfinv square abs sign floor ceil trunc frac relu "
     "asinh acosh atanh lgamma digamma floor_divide atan2 addcmul addcdiv nan_to_num hypot "
-    "logical_and logical_or logical_xor logical_not bitwise_not tril triu addmm cumsum cumprod"
+    "logit sgn logical_and logical_or logical_xor logical_not bitwise_not tril triu addmm cumsum cumprod"
 ).split()
 
 
@@ -244,7 +243,7 @@ def _register_twins() -> None:
         METHODS[name + "_"] = inplace.twin(OPS[name], name + "_")
     for name in _OVERLOADED_TWINS:
         METHODS[name + "_"] = inplace.from_function(_dispatched(METHODS[name]), name + "_")
-    for name in ("pow", "logit", "copysign", "baddbmm"):
+    for name in ("pow", "copysign", "baddbmm"):
         METHODS[name + "_"] = inplace.from_function(METHODS[name], name + "_")
     for alias, name in {
         "multiply_": "mul_", "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_",

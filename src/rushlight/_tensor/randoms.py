@@ -15,7 +15,13 @@ from ..autograd import inplace
 from .creation import into
 from .device import default_device
 from .options import (
-    LONG_OPTIONS, OPTIONS, allocate, check_out, finish, like_array, numpy_dtype,
+    LONG_OPTIONS,
+    OPTIONS,
+    allocate,
+    check_out,
+    finish,
+    like_array,
+    numpy_dtype,
 )  # fmt: skip
 from .registry import overloaded, public
 

@@ -54,8 +54,10 @@ def _progression(start: Any, step: Any, n: int, numpy: Any) -> Any:
         first, by = int(start), int(step)
         if n and not -(1 << 63) <= first + by * n < 1 << 63:
             return np.array([first + by * i for i in range(n)]).astype(numpy)
-        found = allocate(lambda shape, kind: np.arange(first, first + by * n, by, np.int64)
-                         if n else np.empty(0, np.int64), (n,), numpy)  # fmt: skip
+        stop = first + by * n if n else first
+        found = allocate(
+            lambda shape, kind: np.arange(first, stop, by or 1, dtype=np.int64), (n,), numpy
+        )
         return found.astype(numpy, copy=False)
     low, width = _real(start), _real(step)
     whole = low.is_integer() and width.is_integer()
@@ -326,7 +328,8 @@ def _register() -> None:
          lambda end, out, *rest: _arange_out(0, end, 1, out, *rest)),
         method=False,
     )  # fmt: skip
-    linear, powers = [], []
+    linear: list[tuple[str, Any]] = []
+    powers: list[tuple[str, Any]] = []
     for name, first, second in (
         (".Tensor_Tensor", "Tensor", "Tensor"), (".Tensor_Scalar", "Tensor", "Scalar"),
         (".Scalar_Tensor", "Scalar", "Tensor"), ("", "Scalar", "Scalar"),

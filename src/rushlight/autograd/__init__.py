@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import nodes as _nodes
+from . import nodes as _nodes  # noqa: F401 - gives nodes what users see of them
 from .differentiate import backward, grad
 from .grad_mode import (
-    enable_grad, inference_mode, no_grad, set_grad_enabled, set_multithreading_enabled,
+    enable_grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+    set_multithreading_enabled,
 )  # fmt: skip
 from .gradcheck import gradcheck, gradgradcheck
 

@@ -78,9 +78,7 @@ def check(
             scale = unit if is_complex else 1
             _check_repeatable(out, wanted, scale, nondet_tol)
             if fast:
-                _compare_projection(
-                    value, out, wanted, scale, number, prefix, eps, atol, rtol
-                )
+                _compare_projection(value, out, wanted, scale, number, prefix, eps, atol, rtol)
             else:
                 _compare(value, out, wanted, scale, number, prefix, eps, atol, rtol)
     if check_grad_dtypes:
@@ -165,8 +163,7 @@ def _pull(out: Tensor, inputs: list[Tensor], g: Any) -> list[Any]:
     """One vector-Jacobian product, zeros where there is no dependence."""
     found = grad(out, inputs, wrap(g), retain_graph=True, allow_unused=True)
     return [
-        np.zeros_like(x._data) if r is None else r._data
-        for x, r in zip(inputs, found, strict=True)
+        np.zeros_like(x._data) if r is None else r._data for x, r in zip(inputs, found, strict=True)
     ]
 
 
@@ -201,9 +198,7 @@ def _compare(
     for i, x in enumerate(inputs):
         expected = numerical(value, x, eps).astype(x._data.dtype)
         if not _close(found[i], expected, rtol, atol):
-            raise GradcheckError(
-                _mismatch(prefix, number, i, wrap(expected), wrap(found[i]))
-            )
+            raise GradcheckError(_mismatch(prefix, number, i, wrap(expected), wrap(found[i])))
 
 
 def _compare_projection(
@@ -301,9 +296,7 @@ def first_derivative(
                 for x in xs
             )
             wanted = [x for x in sources if isinstance(x, Tensor) and x._edge is not None]
-            results = grad(
-                _live(func(*sources)), wanted, vs, create_graph=True, allow_unused=True
-            )
+            results = grad(_live(func(*sources)), wanted, vs, create_graph=True, allow_unused=True)
         finally:
             _core.set_modes(*before)
         return tuple(r for r in results if r is not None)

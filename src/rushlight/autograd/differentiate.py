@@ -169,7 +169,9 @@ def _zeros_like(t: Any, batch: Any) -> Any:
     import numpy as np
 
     if not isinstance(t, Tensor):
-        raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
     if batch is None:
         return wrap(np.zeros_like(t._data))
     return wrap(np.zeros((len(batch[0]), *t._data.shape), t._data.dtype))

@@ -16,14 +16,24 @@ from __future__ import annotations
 
 from operator import attrgetter
 from sys import getrefcount
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
 from .._core import (
-    LEAF, RAW, TEN, Fit, Node, Slot, Tensor, be_loud, be_quiet, ctx, fit, thread, wrap,
+    RAW,
+    TEN,
+    Fit,
+    Slot,
+    Tensor,
+    be_loud,
+    be_quiet,
+    ctx,
+    fit,
+    thread,
+    wrap,
 )  # fmt: skip
 from . import hooks, messages
 from .observer import settle
@@ -91,15 +101,17 @@ def run_fast(root: Any, g: Any, keep: bool) -> None:
                     pending[edge] = h
         # The last gradients must not be counted as shared by the names of this frame.
         node = edge = h = g = None
-        while pending:
-            leaf, g = pending.popitem()
-            accumulate(leaf, g)
+        with _accumulating:
+            while pending:
+                leaf, g = pending.popitem()
+                accumulate(leaf, g)
     finally:
         be_loud(token)
 
 
-# Several threads may add to one leaf.
-_accumulating = Lock()
+# Several threads may add to one leaf: held while `accumulate` runs. Re-entrant, for the garbage
+# collector may run finalizers of the user's inside.
+_accumulating = RLock()
 
 # How many references an array has that only `accumulate`'s caller and parameter know, as
 # getrefcount counts them: the caller's name, the parameter, getrefcount's own.
@@ -114,20 +126,19 @@ def accumulate(leaf: Tensor, g: Any) -> None:
     """
     if leaf._edge is None:
         return
-    with _accumulating:
-        grad = leaf._grad
-        if grad is None:
-            data = leaf._data
-            unshared = type(g) is _ndarray and getrefcount(g) <= _UNSHARED
-            base = g.base if unshared else None
-            if base is not None:
-                unshared = type(base) is _ndarray and getrefcount(base) <= 3 and base.base is None
-            if not unshared or g.strides != data.strides or g.dtype != data.dtype:
-                g = laid_out(g, data)
-            leaf._grad = wrap(g)
-        else:
-            _core.bump(grad)
-            np.add(grad._data, g, out=grad._data, casting="same_kind")
+    grad = leaf._grad
+    if grad is None:
+        data = leaf._data
+        unshared = type(g) is _ndarray and getrefcount(g) <= _UNSHARED
+        base = g.base if unshared else None
+        if base is not None:
+            unshared = type(base) is _ndarray and getrefcount(base) <= 3 and base.base is None
+        if not unshared or g.strides != data.strides or g.dtype != data.dtype:
+            g = laid_out(g, data)
+        leaf._grad = wrap(g)
+    else:
+        _core.bump(grad)
+        np.add(grad._data, g, out=grad._data, casting="same_kind")
 
 
 def laid_out(g: Any, data: Any) -> Any:
@@ -137,8 +148,6 @@ def laid_out(g: Any, data: Any) -> Any:
         fresh = np.empty(data.shape, data.dtype)
     fresh[...] = g
     return fresh
-
-
 
 
 # ---------------------------------------------------------------------------------------------
@@ -178,6 +187,7 @@ class Pass:
         order = collect(roots)
         needed = None if self.captures is None else self._needed(order)
         self.order, self.needed = order, needed
+        captures = self.captures or ()
         waiting = _leaf_waits(order) if ctx.hooks else None
         outer, thread.walk = thread.walk, self
         token = be_quiet()
@@ -190,7 +200,7 @@ class Pass:
                     continue
                 if owned:
                     owned.discard(id(g))
-                if needed is not None and node not in needed and node not in self.captures:
+                if needed is not None and node not in needed and node not in captures:
                     if waiting is not None:
                         self._leaves_done(node, waiting, pending)
                     continue
@@ -209,7 +219,7 @@ class Pass:
         if edge._sequence < 0 and self.captures is not None:
             return edge in self.captures
         if self.needed is not None:
-            return edge in self.needed or edge in self.captures  # type: ignore[operator]
+            return edge in self.needed or edge in (self.captures or ())
         if edge._sequence >= 0:
             return edge in self.order
         return any(edge is e for node in self.order for e in node.edges)
@@ -344,7 +354,8 @@ class Pass:
             result = hook((self._show(g),))
             if result is not None:
                 g = self._hide(result[0] if isinstance(result, tuple) else result)
-        self.accumulate(leaf, g)
+        with _accumulating:
+            self.accumulate(leaf, g)
         for hook in tuple(state.get("_post_accumulate_hooks", {}).values()):
             hook(leaf)
         for hook in tuple(state.get("_accumulated_hooks", {}).values()):
@@ -502,7 +513,8 @@ def backward(
         g = starts.pop()
         root = roots.pop()
         if root._sequence < 0:
-            accumulate(root, np.array(g))
+            with _accumulating:
+                accumulate(root, np.array(g))
         else:
             run_fast(root, g, keep)
         return

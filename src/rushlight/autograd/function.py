@@ -97,7 +97,7 @@ class _Save:
         if self.packed is not None:
             hooks, held = self.packed
             t: Tensor = hooks.restore(held)
-            edge = None if self.tensor is None else self.tensor
+            edge: Any = self.tensor
             if self.output is not None:
                 edge = node._edge_of_output(self.output)
             return wrap(t._data, edge)
@@ -110,7 +110,7 @@ class _Save:
             )
         if self.tensor is not None:
             return self.tensor
-        t = wrap(self.array, node._edge_of_output(self.output))
+        t = wrap(self.array, node._edge_of_output(self.output or 0))
         t._cell = self.cell
         return t
 
@@ -120,7 +120,7 @@ class _Save:
         self.packed = (hooks, hooks.store(t))
         if self.tensor is not None:
             self.tensor = edge_of(self.tensor)
-        self.array = None
+        self.array = None  # type: ignore[assignment]
 
 
 class BackwardCFunction(Node, FunctionCtx):
@@ -131,6 +131,11 @@ class BackwardCFunction(Node, FunctionCtx):
         "positions", "saved", "targets", "to_save",
     )  # fmt: skip
     _forward_cls: type[Function]
+    meta: list[Any]
+    needs_input_grad: tuple[bool, ...]
+    positions: list[int]
+    saved: list[Any] | None
+    targets: list[Any]
 
     def __repr__(self) -> str:
         return f"<torch.autograd.function.{type(self).__name__} object at {hex(id(self))}>"
@@ -443,7 +448,9 @@ def _finish(
     return tuple(results) if type(output) is tuple else results[0]
 
 
-def _check_dirty(node: Any, args: tuple[Any, ...], outputs: tuple[Any, ...], recording: bool) -> None:
+def _check_dirty(
+    node: Any, args: tuple[Any, ...], outputs: tuple[Any, ...], recording: bool
+) -> None:
     for d in node.dirty_tensors:
         if recording and d._edge is LEAF:
             raise RuntimeError(
@@ -510,6 +517,7 @@ class DelayedError(Node):
     """Stands in a graph where going back further is an error."""
 
     __slots__ = ("message",)
+    message: str
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         raise RuntimeError(self.message)

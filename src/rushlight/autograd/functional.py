@@ -104,9 +104,7 @@ def _filled(values: list[Any], like: tuple[Tensor, ...], strict: bool, message: 
         for i, v in enumerate(values):
             if v is None:
                 raise RuntimeError(message.format(i))
-    return tuple(
-        _zeros(x) if v is None else v for v, x in zip(values, like, strict=True)
-    )
+    return tuple(_zeros(x) if v is None else v for v, x in zip(values, like, strict=True))
 
 
 def _check_vector(
@@ -261,9 +259,7 @@ def jacobian(
         fresh = _fresh(given, create_graph)
         several_out, outputs = _call(func, fresh, "jacobian", strict)
         rows = tuple(_rows(i, out, fresh, create_graph, strict) for i, out in enumerate(outputs))
-    finished = tuple(
-        _unwrapped(_finished(row, create_graph), several_in) for row in rows
-    )
+    finished = tuple(_unwrapped(_finished(row, create_graph), several_in) for row in rows)
     return _unwrapped(finished, several_out)
 
 
@@ -305,9 +301,7 @@ def _single(func: Callable[..., Any], of: str) -> Callable[..., Tensor]:
     """`func`, checked to return one number."""
 
     def checked(*inputs: Tensor) -> Tensor:
-        several, outputs = _tensors(
-            func(*inputs), "outputs of the user-provided function", of
-        )
+        several, outputs = _tensors(func(*inputs), "outputs of the user-provided function", of)
         if several:
             raise RuntimeError(f"The function given to {of} should return a single Tensor")
         if outputs[0]._data.size != 1:
@@ -355,9 +349,7 @@ def hessian(
                     )
         return derivative if several else derivative[0]
 
-    return jacobian(
-        first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy
-    )
+    return jacobian(first, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
 def vhp(

@@ -11,7 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .._core import _modes_lock, ctx, set_modes, thread
+from .._core import _forget_special, _note_special, _thread_id, set_modes, thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,17 +183,14 @@ class no_grad(_Mode):
         grad = self.prev = thread.grad
         if grad:
             thread.grad = False
-            if not thread.inference:
-                with _modes_lock:
-                    ctx.modes += 1
+            _note_special(_thread_id())
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if self.prev:
             if not thread.grad:
                 thread.grad = True
                 if not thread.inference:
-                    with _modes_lock:
-                        ctx.modes -= 1
+                    _forget_special(_thread_id())
         elif thread.grad:
             set_modes(False, thread.inference)
 

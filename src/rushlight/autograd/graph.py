@@ -140,7 +140,9 @@ class disable_saved_tensors_hooks:
 
 def allow_mutation_on_saved_tensors() -> Any:
     """Not there: in-place changes of saved tensors are errors."""
-    raise NotImplementedError("rushlight has no torch.autograd.graph.allow_mutation_on_saved_tensors")
+    raise NotImplementedError(
+        "rushlight has no torch.autograd.graph.allow_mutation_on_saved_tensors"
+    )
 
 
 class _Handle:
@@ -184,6 +186,7 @@ def register_multi_grad_hook(
         walk = engine.current_pass()
         if state["walk"] is not walk:
             state.update(walk=walk, grads=[None] * len(tensors), came=0, called=False)
+            assert walk is not None  # tensor hooks run inside a pass only
             expected = sum(walk.will_run(_core.edge_of(t)) for t in tensors)
             state["expected"] = expected
         return state

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import LEAF, CONSTANT_CELL, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
-
+from .._core import CONSTANT_CELL, LEAF, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
 from . import hooks, messages
 
 
@@ -28,6 +27,8 @@ class CopySlices(Node):
     """Part of a tensor was overwritten through a view."""
 
     __slots__ = ("geometry", "shape")
+    geometry: tuple[tuple[int, ...], tuple[int, ...], int]
+    shape: tuple[int, ...]
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         rest = np.array(g, order="K", copy=True)
@@ -51,6 +52,8 @@ class AsStridedBackward0(Node):
     """A view of a base that was written to after the view was taken."""
 
     __slots__ = ("geometry", "shape")
+    geometry: tuple[tuple[int, ...], tuple[int, ...], int]
+    shape: tuple[int, ...]
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         out = np.zeros(self.shape, g.dtype)
@@ -230,7 +233,9 @@ def write(x: Tensor, result: Tensor) -> Tensor:
         data[...] = value
     bump(x)
     edge = result._edge
-    if not _core.thread.grad or _core.thread.inference or (edge is None and x._edge is None and _base_edge(x) is None):
+    if not _core.thread.grad or _core.thread.inference:
+        return x
+    if edge is None and x._edge is None and _base_edge(x) is None:
         return x
     _adopt_output(result, x)
     if edge is not None and value.dtype != data.dtype:
@@ -245,7 +250,11 @@ def rebase(x: Tensor, edge: Any) -> None:
     if x._view is None:
         x._edge = edge
         refresh_views(x)
+        if isinstance(edge, Node):
+            # For the message where the old value was saved.
+            cell_of(x)[1:] = (messages.operation_name(_core.visible(edge)[0]),)
     else:
+        cell_of(x)[1:] = (messages.PREFIXED["CopySlices"],)
         _write_through(x, edge)
     if ctx.hooks:
         hooks.move_retained(x, before, x._edge)
@@ -297,6 +306,7 @@ class ForbiddenView(Node):
     """In the place of a view's node where PyTorch refuses to say what the view is now."""
 
     __slots__ = ("error",)
+    error: str
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         raise RuntimeError(self.error)

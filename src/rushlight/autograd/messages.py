@@ -50,10 +50,14 @@ def stale_error(node: Node, number: int) -> RuntimeError:
         owner = node
     else:
         positions = [
-            i for i, n in enumerate(node.op.inputs) if node.op.edge_for(n)  # type: ignore[attr-defined]
+            i
+            for i, n in enumerate(node.op.inputs)  # type: ignore[attr-defined]
+            if node.op.edge_for(n)  # type: ignore[attr-defined]
         ]
         edge = node.edges[positions.index(source)] if source in positions else None
         owner, output = visible(edge)
+        if len(cell) > 1 and isinstance(owner, Node):
+            owner, output = cell[1], 0  # what overwrote it, as PyTorch has it
     version = getattr(node, f"v{number}")
     return modified_error(node, array, owner, output, cell[0], version, name)
 
@@ -72,10 +76,13 @@ def freed_error() -> RuntimeError:
 def modified_error(
     node: Node, array: Any, owner: Any, output: int, found: int, expected: int, name: str = ""
 ) -> RuntimeError:
-    """The error for a saved value that was changed since; `owner` is the node that made it."""
+    """The error for a saved value that was changed since; `owner` is the node that made it (or
+    its name)."""
     which = ""
     if isinstance(owner, Node):
-        which = f", which is output {output} of {operation_name(owner)},"
+        owner = operation_name(owner)
+    if isinstance(owner, str):
+        which = f", which is output {output} of {owner},"
     hint = (
         "the backtrace further above shows the operation that failed to compute its gradient. The "
         "variable in question was changed in there or anywhere later. Good luck!"

@@ -10,6 +10,7 @@ from weakref import ref
 
 from .. import _core
 from .._core import FREED_CELL, LEAF, Node, Tensor, thread, visible, wrap
+from .._define.kinds import quick_parse
 from . import hooks as hooks_module
 from . import messages, observer
 
@@ -56,9 +57,7 @@ def register_hook(
     return hooks_module.add(hooks_module.hooks_at(self, "_post_hooks"), fn)
 
 
-def register_prehook(
-    self: Node, fn: Callable[[tuple[Tensor | None, ...]], Any]
-) -> RemovableHandle:
+def register_prehook(self: Node, fn: Callable[[tuple[Tensor | None, ...]], Any]) -> RemovableHandle:
     """Call ``fn(grad_outputs)`` before this node runs.
 
     What it returns, unless None, takes the place of `grad_outputs`.
@@ -99,47 +98,44 @@ def fitted(k: Any, g: Any, edge: Any) -> Any:
 # Saved values: `node._saved_self`
 
 
-def _schema_names(op: Any) -> dict[str, str]:
-    """The formulas' names of inputs by PyTorch's."""
-    from .._define.kinds import quick_parse
+def _describe(cls: type[Node], **options: Any) -> None:
+    """Give a Node class ``_saved_<name>`` for everything that it saves, under PyTorch's names.
 
+    (A ``__getattr__`` would slow every attribute of every node.)
+    """
+    op = cls.__dict__.get("op")
+    if op is None or not hasattr(op, "saved_attrs"):
+        return
     arguments, _ = quick_parse(op.schemas[0])
     tensors = [a[1] for a in arguments if a[0].startswith("Tensor") and a[1] != "out"]
     others = [a[1] for a in arguments if not a[0].startswith("Tensor") and a[1] not in op.extra]
-    return dict(zip(tensors, op.inputs, strict=False)) | dict(zip(others, op.attrs, strict=False))
+    theirs = dict(zip(op.inputs, tensors, strict=False))
+    for number, name, _ in cls.saves:
+        if name.startswith("out") and (not name[3:] or name[3:].isdigit()):
+            name = "result" + name[3:]
+        name = theirs.get(name, name)
+        setattr(cls, f"_saved_{name}", property(_loader(number)))
+        setattr(cls, f"_raw_saved_{name}", property(_raw_loader(number)))
+    for index in op.saved_shapes:
+        name = f"_saved_{theirs[op.inputs[index]]}_sym_sizes"
+        setattr(cls, name, property(_reader(f"z{index}")))
+    for index in op.saved_attrs:
+        setattr(cls, f"_saved_{others[index]}", property(_reader(f"a{index}")))
 
 
-def _getattr(self: Any, name: str) -> Any:
-    if name.startswith("_saved_") and getattr(type(self), "op", None) is not None:
-        return _saved(self, name[7:])
-    if name.startswith("_raw_saved_") and getattr(type(self), "op", None) is not None:
-        return SavedTensor(self, _number(self, name[11:], name))
-    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+def _loader(number: int) -> Callable[[Any], Any]:
+    return lambda node: load(node, number)
 
 
-def _number(node: Any, name: str, asked: str) -> int:
-    ours = _schema_names(node.op).get(name, name)
-    if name == "result" or (name.startswith("result") and name[6:].isdigit()):
-        ours = "out" + name[6:]
-    for number, saved, _ in node.saves:
-        if saved == ours or saved == name:
-            return number  # type: ignore[no-any-return]
-    raise AttributeError(f"{type(node).__name__!r} object has no attribute {asked!r}")
+def _raw_loader(number: int) -> Callable[[Any], Any]:
+    return lambda node: SavedTensor(node, number)
 
 
-def _saved(node: Any, name: str) -> Any:
-    op = node.op
-    names = _schema_names(op)
-    if name.endswith("_sym_sizes"):
-        source = names.get(name[: -len("_sym_sizes")])
-        if source in op.inputs and op.inputs.index(source) in getattr(op, "saved_shapes", ()):
-            return tuple(getattr(node, f"z{op.inputs.index(source)}"))
-    ours = names.get(name)
-    if ours in op.attrs and op.attrs.index(ours) in getattr(op, "saved_attrs", ()):
-        return getattr(node, f"a{op.attrs.index(ours)}")
-    if name == "tensors" and hasattr(node, "tensors"):
-        return tuple(wrap(a) for a in node.tensors)
-    return load(node, _number(node, name, "_saved_" + name))
+def _reader(slot: str) -> Callable[[Any], Any]:
+    def read(node: Any) -> Any:
+        return getattr(node, slot)
+
+    return read
 
 
 def load(node: Any, number: int) -> Any:
@@ -251,5 +247,5 @@ Node.metadata = property(_metadata)  # type: ignore[attr-defined]
 Node.register_hook = register_hook  # type: ignore[attr-defined]
 Node.register_prehook = register_prehook  # type: ignore[attr-defined]
 Node._sequence_nr = _sequence_nr  # type: ignore[attr-defined]
-Node.__getattr__ = _getattr  # type: ignore[attr-defined]
-Node.__call__ = _call  # type: ignore[attr-defined]
+Node.__init_subclass__ = classmethod(_describe)  # type: ignore[assignment,arg-type]
+Node.__call__ = _call  # type: ignore[attr-defined,method-assign]

@@ -71,11 +71,11 @@ class Observer:
             for i, r in enumerate(results):
                 if r is not None and type(r) is not dict and _has_nan(r):
                     explain(node)
-                    error = RuntimeError(
+                    found = RuntimeError(
                         f"Function '{type(node).__name__}' returned nan values in its {i}th output."
                     )
-                    note(node, error)
-                    raise error
+                    note(node, found)
+                    raise found
         return results
 
 

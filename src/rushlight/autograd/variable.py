@@ -41,9 +41,7 @@ class Variable(metaclass=_VariableMeta):
         if data is None:
             data = wrap(np.empty(0, dtypes.default.dtype.numpy))
         if not isinstance(data, Tensor):
-            raise TypeError(
-                f"Variable data has to be a tensor, but got {type(data).__name__}"
-            )
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
         made: Any = data.detach()  # type: ignore[attr-defined]
         if requires_grad:
             made.requires_grad_(True)

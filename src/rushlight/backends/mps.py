@@ -6,6 +6,7 @@ from typing import Any
 
 from .._missing import missing_attribute
 
+
 def is_available() -> bool:
     """Whether there is an MPS device: never here."""
     return False

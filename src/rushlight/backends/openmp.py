@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+
 def is_available() -> bool:
     """Whether OpenMP is in use: not here."""
     return False

@@ -9,14 +9,32 @@ from .._tensor.device import device as _device_type
 from .._tensor.legacy import cuda_types as _cuda_types
 from . import nvtx, random
 from .memory import (
-    OutOfMemoryError, empty_cache, max_memory_allocated, max_memory_cached, max_memory_reserved,
-    mem_get_info, memory_allocated, memory_cached, memory_reserved, memory_stats, memory_summary,
-    reset_max_memory_allocated, reset_max_memory_cached, reset_peak_memory_stats,
+    OutOfMemoryError,
+    empty_cache,
+    max_memory_allocated,
+    max_memory_cached,
+    max_memory_reserved,
+    mem_get_info,
+    memory_allocated,
+    memory_cached,
+    memory_reserved,
+    memory_stats,
+    memory_summary,
+    reset_max_memory_allocated,
+    reset_max_memory_cached,
+    reset_peak_memory_stats,
     set_per_process_memory_fraction,
 )  # fmt: skip
 from .random import (
-    get_rng_state, get_rng_state_all, initial_seed, manual_seed, manual_seed_all, seed, seed_all,
-    set_rng_state, set_rng_state_all,
+    get_rng_state,
+    get_rng_state_all,
+    initial_seed,
+    manual_seed,
+    manual_seed_all,
+    seed,
+    seed_all,
+    set_rng_state,
+    set_rng_state_all,
 )  # fmt: skip
 from .refusal import not_compiled, refusing
 from .streams import Event, ExternalStream, Stream, StreamContext, stream
@@ -100,8 +118,8 @@ class device:
     def __enter__(self) -> None:
         raise RuntimeError("PyTorch was compiled without CUDA support")
 
-    def __exit__(self, *_: object) -> bool:
-        return False
+    def __exit__(self, *_: object) -> None:
+        return None
 
 
 class device_of(device):

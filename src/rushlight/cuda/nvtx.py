@@ -29,7 +29,7 @@ def mark(msg: str) -> None:
 
 
 @contextlib.contextmanager
-def range(msg: str, *args: Any, **kwargs: Any) -> Iterator[None]:  # noqa: A001 - PyTorch's name
+def range(msg: str, *args: Any, **kwargs: Any) -> Iterator[None]:
     """A context that raises: there is no NVTX."""
     range_push(msg)
     yield

@@ -15,7 +15,7 @@ SHAPES = [("a", "b"), ("a", "row"), ("col", "row"), ("a", "zero_d"), ("zero_d", 
           ("a", "flipped"), ("stepped", "flipped"), ("expanded", "a"), ("empty", "row"),
           ("a", "one"), ("zero_d", "zero_d"), ("a", "w")]  # fmt: skip
 DTYPES = "a d h q i i32 i16 i8 u8 m zero_d zero_d64 zero_half zero_q zero_i zero_m".split()
-NUMBERS = ["2", "2.5", "True", "-3", "0", "2j"]
+NUMBERS = ["2", "2.5", "True", "-3", "0"]
 OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "<", ">=", "==", "!=", "&", "|", "^", "<<", ">>"]
 
 CASES: list[Case] = []

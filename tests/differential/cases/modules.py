@@ -164,7 +164,7 @@ nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_fir
 nn.TransformerDecoderLayer(4, 2, 8, dropout=0.0)|cube, cube
 nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))|a
 nn.Sequential(nn.Linear(4, 8), nn.Sequential(nn.Tanh(), nn.Dropout(0.2)), nn.Linear(8, 2))|a
-nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 5))|image
+nn.Sequential(nn.Conv2d(4, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 5))|image
 nn.Sequential(nn.Embedding(6, 4), nn.LayerNorm(4), nn.Flatten(), nn.Linear(20, 2))|tokens
 """.strip().splitlines()
 
@@ -181,12 +181,12 @@ for entry in MODULES:
     CASES.append(Case(f"({constructor}).eval()({arguments})", "sum", True, False))
     CASES.append(Case(
         f"x = {constructor}; y = x({arguments}); y = y[0] if isinstance(y, tuple) else y; "
-        "y.sum().backward() if y.requires_grad else None; "
+        "y.pow(3).sum().backward() if y.requires_grad else None; "
         "([p.grad for p in x.parameters()], dict(x.state_dict()))", "sum", False))  # fmt: skip
     CASES.append(Case(
         f"x = {constructor}; y = x({arguments}); y = y[0] if isinstance(y, tuple) else y; "
         "P = list(x.parameters()); "
-        "G = torch.autograd.grad(y.pow(2).sum(), P, create_graph=True, allow_unused=True) "
+        "G = torch.autograd.grad(y.pow(3).sum(), P, create_graph=True, allow_unused=True) "
         "if P and y.requires_grad else []; "
         "G = [g for g in G if g is not None and g.requires_grad]; "
         "torch.autograd.grad(sum((g ** 2).sum() for g in G), P, allow_unused=True) if G else None",

@@ -209,7 +209,7 @@ _DIMS = "[0, *range(2, x.dim())]"
 @samples(
     "batch_norm_train", without=("0-d", "empty"),
     torch="lambda x, w, b, eps: (F.batch_norm(x, None, None, w, b, True, 0.1, eps), "
-    f"x.mean({_DIMS}), x.var({_DIMS}, unbiased=False))",
+    f"x.detach().mean({_DIMS}), x.detach().var({_DIMS}, unbiased=False))",
 )  # fmt: skip
 def batch_norm_train(draw):
     return [

@@ -59,8 +59,8 @@ def extrema(draw):
     ]
 
 
-def _unary(*names, make="normal", arguments=(), torch=None):
-    @samples(*names, torch=torch)
+def _unary(*names, make="normal", arguments=(), **options):
+    @samples(*names, **options)
     def function(draw):
         return _shapes(lambda *shape: getattr(draw, make)(*arguments, *shape))
 
@@ -207,6 +207,11 @@ def bitwise(draw):
         return draw.integers(-9, 9, *shape)
 
     return [*_pairs(integers, integers), *_pairs(draw.mask, draw.mask)]
+
+
+@samples("bitwise_left_shift", "bitwise_right_shift")
+def shifts(draw):
+    return _pairs(lambda *s: draw.integers(-9, 9, *s), lambda *s: draw.integers(0, 4, *s))
 
 
 @samples("bitwise_not")

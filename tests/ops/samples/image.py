@@ -37,13 +37,14 @@ def col2im(draw):
 
 
 _INTERPOLATE = (
-    "lambda x, size, scales, mode, align: F.interpolate(x, size, mode=mode, align_corners=align "
-    "if 'linear' in mode or 'cubic' in mode else None)"
+    "lambda x, size, scales, mode, align: F.interpolate(x, size, mode={'linear': ['linear', "
+    "'bilinear', 'trilinear'][len(size) - 1], 'cubic': 'bicubic'}.get(mode, mode), "
+    "align_corners=None if 'nearest' in mode else align)"
 )
 
 
 def _resampled(*cases):
-    return lambda draw: [Sample(draw.normal(*s), size, None, *rest) for s, size, *rest in cases]
+    return lambda draw: [Sample(draw.normal(*s), size, (None,) * len(size), *rest) for s, size, *rest in cases]
 
 
 for _name, *_cases in (
@@ -54,12 +55,12 @@ for _name, *_cases in (
     ("upsample_nearestexact2d", ((1, 2, 3, 2), (5, 4), "nearest-exact", False)),
     ("upsample_nearestexact3d", ((1, 1, 2, 3, 2), (3, 2, 4), "nearest-exact", False)),
     ("upsample_linear1d", ((1, 2, 3), (5,), "linear", False), ((1, 2, 3), (5,), "linear", True)),
-    ("upsample_bilinear2d", ((1, 2, 3, 2), (5, 4), "bilinear", False),
-     ((1, 2, 3, 2), (2, 4), "bilinear", True)),
-    ("upsample_trilinear3d", ((1, 1, 2, 3, 2), (3, 2, 4), "trilinear", False)),
-    ("upsample_bicubic2d", ((1, 2, 3, 4), (5, 6), "bicubic", False),
-     ((1, 2, 3, 4), (5, 3), "bicubic", True)),
-    ("resample", ((1, 2, 3, 2), (5, 4), "bilinear", False)),
+    ("upsample_bilinear2d", ((1, 2, 3, 2), (5, 4), "linear", False),
+     ((1, 2, 3, 2), (2, 4), "linear", True)),
+    ("upsample_trilinear3d", ((1, 1, 2, 3, 2), (3, 2, 4), "linear", False)),
+    ("upsample_bicubic2d", ((1, 2, 3, 4), (5, 6), "cubic", False),
+     ((1, 2, 3, 4), (5, 3), "cubic", True)),
+    ("resample", ((1, 2, 3, 2), (5, 4), "linear", False)),
 ):  # fmt: skip
     samples(_name, torch=_INTERPOLATE, without=_NONE)(_resampled(*_cases))
 
@@ -72,6 +73,6 @@ for _name, *_cases in (
 )  # fmt: skip
 def resample_adjoint(draw):
     return [
-        Sample(draw.normal(1, 2, 5, 4), (1, 2, 3, 2), None, mode, False)
-        for mode in ("bilinear", "bicubic", "nearest")
+        Sample(draw.normal(1, 2, 5, 4), (1, 2, 3, 2), (None, None), mode, False)
+        for mode in ("linear", "cubic", "nearest")
     ]

@@ -38,17 +38,16 @@ def _rows(count):
     def read(draw):
         return [Sample(draw.normal(*s), *i, p) for s, i, p in _indices(draw)[count]]
 
+    put = f"[None if type(q) is slice else q for q in {key}]"
+
     @samples(
         f"index_backward{count}",
-        torch=f"lambda g, s, {names}, p: torch.zeros(s, dtype=g.dtype).index_put([*{key}] if all("
-        f"d in p for d in range(max(p) + 1)) else [None if type(q) is slice else q for q in {key}]"
-        ", g, accumulate=True)",
+        torch=f"lambda g, s, {names}, p: torch.ops.aten.index_put(torch.zeros(s, dtype=g.dtype), "
+        f"{put}, g, True)",
     )
     def backward(draw):
         return [Sample(draw.normal(*_result(s, i, p)), s, *i, p)
                 for s, i, p in _indices(draw)[count]]  # fmt: skip
-
-    put = f"[None if type(q) is slice else q for q in {key}]"
 
     @samples(f"index_clear{count}", torch=f"lambda x, {names}, p: torch.ops.aten.index_put(x, {put}"
              ", torch.zeros((), dtype=x.dtype))")  # fmt: skip
@@ -62,7 +61,8 @@ def _rows(count):
         for s, i, p in _indices(draw)[count]:
             shape = _result(s, i, p)
             found.append(Sample(draw.normal(*s), draw.normal(*shape), *i, p, True))
-            found.append(Sample(draw.normal(*s), draw.normal(), *i, p, False))
+            # A value that is written twice counts twice, in PyTorch too: no true derivative.
+            found.append(Sample(draw.normal(*s), draw.normal(), *i, p, False, kink=True))
         shape, places = (5, 2), (0, 1)[:count]
         distinct = (np.array([3, 0, 4]), np.array([1, 0, 1]))[:count]
         values = draw.normal(*_result(shape, distinct, places))
@@ -78,8 +78,8 @@ _rows(2)
 def embedding(draw):
     return [
         Sample(draw.normal(4, 3), draw.integers(0, 4, 2, 3), -1, False, False),
-        Sample(draw.normal(4, 3), np.array([1, 1, 2]), 1, False, False),
-        Sample(draw.normal(4, 3), np.array([1, 1, 2]), -1, True, False, once=True),
+        Sample(draw.normal(4, 3), np.array([1, 1, 2]), 1, False, False, kink=True),
+        Sample(draw.normal(4, 3), np.array([1, 1, 2]), -1, True, False, kink=True),
         Sample(draw.normal(4, 1), draw.integers(0, 4), -1, False, False),
         Sample(draw.normal(4, 2), draw.integers(0, 4, 0), -1, False, False),
     ]
@@ -202,10 +202,11 @@ def gather(draw):
 @samples("gather_backward",
          torch="lambda g, s, d, i: torch.zeros(s, dtype=g.dtype).scatter_add(d, i, g)")  # fmt: skip
 def gather_backward(draw):
-    return [Sample(draw.normal(*i.shape), s, d, i) for s, d, i in _gathers(draw)]
+    return [Sample(draw.normal(*i.shape), s, d % max(1, len(s)), i) for s, d, i in _gathers(draw)]
 
 
-@samples("value_selecting_backward")
+@samples("value_selecting_backward",
+         torch="lambda g, i, s, d: torch.zeros(s, dtype=g.dtype).scatter_add(d, i, g)")  # fmt: skip
 def value_selecting_backward(draw):
     return [
         Sample(draw.normal(3, 1), draw.integers(0, 4, 3, 1), (3, 4), 1),
@@ -248,7 +249,7 @@ def scatter_add(draw):
     return [Sample(draw.normal(*s), d, i, draw.normal(*i.shape)) for s, d, i in _gathers(draw)]
 
 
-@samples("scatter_src_reduce", refuses=True)
+@samples("scatter_src_reduce", refuses=True, warns="The reduce argument of torch.scatter")
 def scatter_src_reduce(draw):
     return [Sample(draw.normal(*s), d, i, draw.normal(*i.shape), r)
             for s, d, i in _gathers(draw) for r in ("add", "multiply")]  # fmt: skip

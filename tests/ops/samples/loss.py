@@ -43,7 +43,7 @@ def soft_margin(draw):
     ]
 
 
-@samples("binary_cross_entropy")
+@samples("binary_cross_entropy", rtol=1e-7)  # PyTorch's least denominator is 1e-12 in float32
 def binary_cross_entropy(draw):
     def case(shape, weighted, reduction):
         weight = draw.positive(*shape) if weighted else None
@@ -131,13 +131,13 @@ _NAMES = "['none', 'mean', 'sum'][r]"
 )  # fmt: skip
 def multi_margin_loss(draw):
     return [
-        Sample(draw.apart(3, 4), draw.integers(0, 4, 3), w, p, 1.03, r)
+        Sample(draw.apart(3, 4), draw.integers(0, 4, 3), w, p, 1.03, r, once=True)
         for r in _REDUCTIONS for p in (1, 2) for w in (None, draw.positive(4))
     ]  # fmt: skip
 
 
 @samples(
-    "multi_margin_slope", without=("0-d", "empty"),
+    "multi_margin_slope", refuses=True, without=("0-d", "empty"),
     torch="lambda x, t, w, y, p, m: torch.autograd.grad(F.multi_margin_loss(z := x.detach()"
     ".requires_grad_(), t, p, m, w, reduction='none'), z, y, create_graph=True)[0]",
 )  # fmt: skip
@@ -154,11 +154,11 @@ def multi_margin_slope(draw):
 )  # fmt: skip
 def multilabel_margin_loss(draw):
     target = np.array([[3, 0, -1, 1], [2, -1, 0, 0]])
-    return [Sample(draw.apart(2, 4) * 0.9, target, r) for r in _REDUCTIONS]
+    return [Sample(draw.apart(2, 4) * 0.9, target, r, once=True) for r in _REDUCTIONS]
 
 
 @samples(
-    "multilabel_slope", without=("0-d", "empty"),
+    "multilabel_slope", refuses=True, without=("0-d", "empty"),
     torch="lambda x, t, y: torch.autograd.grad(F.multilabel_margin_loss(z := x.detach()"
     ".requires_grad_(), t, reduction='none'), z, y, create_graph=True)[0]",
 )  # fmt: skip

@@ -95,9 +95,13 @@ class Entry:
         without: which of "0-d", "empty" and "broadcast" inputs the row cannot take, as it is
             defined, so that no sample shows them.
         refuses: the derivative raises, as PyTorch's does.
+        rtol: how far PyTorch is from the true value where it is less exact than float64.
+        warns: how the warning starts that every call gives.
     """
 
-    def __init__(self, function, torch, without, refuses):
+    def __init__(self, function, torch, without, refuses, warns, rtol):
+        self.rtol = rtol
+        self.warns = warns
         self.refuses = refuses
         self.function = function
         self.torch = torch
@@ -107,14 +111,14 @@ class Entry:
 TABLE = {}
 
 
-def samples(*names, torch=None, without=(), refuses=False):
+def samples(*names, torch=None, without=(), refuses=False, warns="", rtol=0.0):
     """Register the function below as the samples of these rows."""
 
     def register(function):
         for name in names:
             if name in TABLE:
                 raise ValueError(f"row {name} is sampled twice")
-            TABLE[name] = Entry(function, torch, without, refuses)
+            TABLE[name] = Entry(function, torch, without, refuses, warns, rtol)
         return function
 
     return register

@@ -6,7 +6,8 @@ import warnings
 from typing import Any
 
 from ..._core import Tensor
-from ..._ops import activation, elementwise, softmax as rows
+from ..._ops import activation, elementwise
+from ..._ops import softmax as rows
 from ...autograd import inplace as surgery
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -250,7 +251,9 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """``x`` drawn towards zero by `lambd`, and zero within it. Source: torch.nn.functional.softshrink.
+    """``x`` drawn towards zero by `lambd`, zero within it.
+
+    Source: torch.nn.functional.softshrink.
 
     Raises:
         RuntimeError: `lambd` is negative.
@@ -346,14 +349,14 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return activation.glu.call(input, dim)  # type: ignore[no-any-return]
 
 
-# ---- softmax -------------------------------------------------------------------------------------
+# ---- softmax ------------------------------------------------------------------------------------
 
 
 def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
         "dim=X as an argument.",
-        stacklevel=stacklevel + 1,
+        stacklevel=stacklevel,
     )
     return 0 if ndim in (0, 1, 3) else 1
 

@@ -79,8 +79,9 @@ def scaled_dot_product_attention(
     v: Any = value
     _check_attention(q, k, v, attn_mask)
     if is_causal and attn_mask is not None and (q._data.ndim != 4 or dropout_p > 0.0):
-        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when "
-                           "is_causal=True")  # fmt: skip
+        raise RuntimeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+        )
     if enable_gqa and q._data.ndim > 2:
         heads = q._data.shape[-3]
         k = k.repeat_interleave(heads // k._data.shape[-3], -3)

@@ -10,7 +10,8 @@ import numpy as np
 
 from ... import _dtypes
 from ..._core import Tensor, thread
-from ..._ops import elementwise, loss as rows, softmax
+from ..._ops import elementwise, softmax
+from ..._ops import loss as rows
 from ..._ops.casting import cast
 from ..._ops.movement import reshape
 from .._reduction import get_enum, legacy_get_string
@@ -41,7 +42,7 @@ def _reduced(loss: Any, reduction: str) -> Tensor:
     return loss.mean() if number == _MEAN else loss.sum()  # type: ignore[no-any-return]
 
 
-# ---- classes ---------------------------------------------------------------------------------------
+# ---- classes ------------------------------------------------------------------------------------
 
 
 def _check_labels(target: Any) -> None:
@@ -261,7 +262,7 @@ def _smoothed(
     )
 
 
-# ---- probabilities ---------------------------------------------------------------------------------
+# ---- probabilities ------------------------------------------------------------------------------
 
 
 

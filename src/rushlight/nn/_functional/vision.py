@@ -29,8 +29,9 @@ def _output(
     spatial = list(x.shape[2:])
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
-    for given, what, whole, letter in ((size, "output", "output size", "o"),
-                                       (scale_factor, "scale_factor", "scale_factor", "s")):  # fmt: skip
+    for given, what, whole, letter in (
+        (size, "output", "output size", "o"), (scale_factor, "scale_factor", "scale_factor", "s"),
+    ):  # fmt: skip
         if isinstance(given, list | tuple) and len(given) != rank:
             shown = f"output size of {given}" if what == "output" else (
                 f"scale_factor of shape {given}")  # fmt: skip

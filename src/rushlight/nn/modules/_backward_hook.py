@@ -22,31 +22,47 @@ _PAGE = "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html"
 class BackwardHookFunctionBackward(Node):
     """Hands gradients through, and shows them to `hook`, which may change them."""
 
-    __slots__ = ("hook", "outputs", "wanted")
+    __slots__ = ("at_outputs", "hook", "outputs", "sizes")
 
     hook: Callable[[tuple[Any, ...]], Any] | None
-    wanted: tuple[bool, ...]
+    at_outputs: bool
+    sizes: tuple[tuple[tuple[int, ...], Any], ...]
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
-        return self._pass(g, lambda a: wrap(np.asarray(a)), lambda t: t._data)
+        return self._pass(g, lambda a: wrap(np.asarray(a)), lambda t: t._data, lambda a: a)
 
     def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
-        return self._pass(g, k.show, k.hide)
+        return self._pass(g, k.show, k.hide, lambda a: k.constant(a, None))
 
-    def _pass(self, g: Any, show: Any, hide: Any) -> tuple[Any, ...]:
+    def _pass(self, g: Any, show: Any, hide: Any, constant: Any) -> tuple[Any, ...]:
         given = [g.get(i) for i in range(self.outputs)] if type(g) is dict else [g]
+        if not self.at_outputs:
+            given = self._complete(given, constant)
         if self.hook is not None:
-            shown = tuple(
-                None if a is None or not w else show(a)
-                for a, w in zip(given, self.wanted, strict=True)
-            )
+            shown = tuple(None if a is None else show(a) for a in given)
             changed = self.hook(shown)
             if changed is not None:
-                given = [None if t is None else hide(t) for t in changed]
-        return tuple(given)
+                given = [
+                    None if t is None else _same_size(hide(t), size)
+                    for t, (size, _) in zip(changed, self.sizes, strict=True)
+                ]
+        return tuple(self._complete(given, constant) if self.at_outputs else given)
+
+    def _complete(self, given: list[Any], constant: Any) -> list[Any]:
+        """Zeros where no gradient came: hooks of inputs, and the module, see them as such."""
+        return [
+            constant(np.zeros(*size)) if a is None else a
+            for a, size in zip(given, self.sizes, strict=True)
+        ]
 
     def release(self) -> None:
         """Nothing is saved."""
+
+
+def _same_size(changed: Any, size: tuple[int, ...]) -> Any:
+    if tuple(changed.shape) != size:
+        raise RuntimeError("hook 'hook' has changed the size of value")
+    return changed
 
 
 def _identity(tensors: list[Tensor]) -> tuple[list[Tensor], BackwardHookFunctionBackward]:
@@ -55,15 +71,16 @@ def _identity(tensors: list[Tensor]) -> tuple[list[Tensor], BackwardHookFunction
     node.edges = tuple(_core.edge_of(t) for t in tensors)
     node._sequence = _core.next_sequence()
     node.outputs = len(tensors)
-    node.wanted = tuple(e is not None for e in node.edges)
     node.hook = None
+    node.at_outputs = False
+    node.sizes = tuple((t._data.shape, t._data.dtype) for t in tensors)
     results = []
     for i, t in enumerate(tensors):
         same = wrap(t._data)
         same._cell = _core.cell_of(t)
         base = t if t._view is None else t._view.base
         same._view = ViewInfo(base, "custom", i)
-        if node.wanted[i]:
+        if node.edges[i] is not None:
             same._edge = node if len(tensors) == 1 else Slot(node, i)
         results.append(same)
     return results, node
@@ -128,6 +145,7 @@ class BackwardHook:
 
         def attach(node: Any) -> None:
             node.hook = self._outputs_done
+            node.at_outputs = True
 
         result, self.output_places = _pass_through(values, attach)
         return result[0] if single else result
@@ -139,7 +157,7 @@ class BackwardHook:
         assert self.input_places is not None
         shown = _spread(self.input_places, grads, self.n_inputs)
         for hook in self.user_hooks:
-            changed = self._tuple(hook(self.module, shown, self.grad_outputs))
+            changed = hook(self.module, shown, self.grad_outputs)
             if changed is None:
                 continue
             if len(changed) != len(shown):
@@ -155,7 +173,7 @@ class BackwardHook:
         assert self.output_places is not None
         self.grad_outputs = _spread(self.output_places, grads, self.n_outputs)
         for hook in self.user_pre_hooks:
-            changed = self._tuple(hook(self.module, self.grad_outputs))
+            changed = hook(self.module, self.grad_outputs)
             if changed is None:
                 continue
             if len(changed) != len(self.grad_outputs):
@@ -190,7 +208,3 @@ class BackwardHook:
                     "return None or None for all gradients."
                 )
         self.grad_outputs = None
-
-    @staticmethod
-    def _tuple(value: Any) -> tuple[Any, ...] | None:
-        return value if value is None or isinstance(value, tuple) else (value,)

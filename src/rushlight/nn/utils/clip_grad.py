@@ -65,8 +65,8 @@ def get_total_norm(
     with no_grad():
         if not given:
             return torch.tensor(0.0)  # type: ignore[no-any-return]
-        norms = [torch.linalg.vector_norm(t, norm_type) for t in given]
-        total = torch.linalg.vector_norm(torch.stack(norms), norm_type)
+        norms: Any = [t.norm(norm_type) for t in given]
+        total = torch.stack(norms).norm(norm_type)
         if error_if_nonfinite and (total.isnan() or total.isinf()):
             raise RuntimeError(
                 f"The total norm of order {norm_type} for gradients from `parameters` is "

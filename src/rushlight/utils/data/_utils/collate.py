@@ -11,7 +11,8 @@ import numpy as np
 from ...._core import Tensor, ctx, thread, wrap
 from ...._ops import movement
 from .... import _dtypes
-from ...._tensor.creation import as_tensor, tensor
+from ...._tensor.borrowed import as_tensor
+from ...._tensor.creation import tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -24,10 +24,18 @@ class MapFetcher:
         self.auto_collation = auto_collation
         self.collate_fn = collate_fn
         self.drop_last = drop_last
+        self.rows = rows_of(dataset, collate_fn) if auto_collation else None
 
     def fetch(self, index: Any) -> Any:
         """The batch for a list of indices (the sample for one, without batches)."""
         dataset = self.dataset
+        if self.rows is not None and type(index) is list and {*map(type, index)} == {int}:
+            try:
+                batch = self.rows(index)
+            except IndexError:
+                batch = None  # let the dataset say so
+            if batch is not None:
+                return batch
         if self.auto_collation:
             if hasattr(dataset, "__getitems__") and dataset.__getitems__:
                 data = dataset.__getitems__(index)

@@ -1,0 +1,106 @@
+"""Complex numbers from parts, and the parts of complex numbers.
+
+The gradient of a real loss L towards a complex z = a + ib is dL/da + i dL/db.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core, _dtypes
+from .._core import Tensor
+from .._define.kinds import linear
+from .._tensor.registry import METHODS, public
+
+
+def _join(x: Any, y: Any) -> Any:
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    out = np.empty(shape, np.complex128 if x.dtype == _dtypes.FLOAT64 else np.complex64)
+    out.real, out.imag = x, y
+    return out
+
+
+real_row = linear(
+    "real", lambda x: x.real, "_real(Tensor(a) self) -> Tensor(a)", view=True, public=False,
+    x=lambda k, g: k.complex(g, k.zeros_like_(g)), node="SelectBackward0",
+)  # fmt: skip
+imag_row = linear(
+    "imag", lambda x: x.imag, "_imag(Tensor(a) self) -> Tensor(a)", view=True, public=False,
+    x=lambda k, g: k.complex(k.zeros_like_(g), g), node="SelectBackward0",
+)  # fmt: skip
+complex_row = linear(
+    "complex", _join, "complex(Tensor real, Tensor imag) -> Tensor", inputs=("x", "y"),
+    x=lambda k, g: k.real(g), y=lambda k, g: k.imag(g), broadcasts=(0, 1), public=False,
+)  # fmt: skip
+
+
+def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
+    """Complex numbers from their real and imaginary parts.
+
+    Raises:
+        RuntimeError: the parts are not floating point or of different dtypes.
+
+    Source: https://pytorch.org/docs/stable/generated/torch.complex.html
+
+    >>> import rushlight as torch
+    >>> torch.complex(torch.tensor([1.]), torch.tensor([2.]))
+    tensor([1.+2.j])
+    """
+    for position, (name, value) in enumerate((("real", real), ("imag", imag))):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"complex(): argument '{name}' (position {position + 1}) must be Tensor, not "
+                f"{type(value).__name__}"
+            )
+    first, second = _core.dtype_of(real), _core.dtype_of(imag)
+    known = (_dtypes.float16, _dtypes.float32, _dtypes.float64)
+    if first not in known or second not in known:
+        raise RuntimeError(
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{first.type_name} and {second.type_name}"
+        )
+    if first is not second:
+        raise RuntimeError(
+            f"Expected object of scalar type {first.type_name} but got scalar type "
+            f"{second.type_name} for second argument"
+        )
+    if first is _dtypes.float16:
+        raise NotImplementedError("torch.complex of float16: rushlight has no complex32")
+    result = complex_row.call(real, imag)
+    if out is None:
+        return result  # type: ignore[no-any-return]
+    from ..autograd.inplace import write_out
+
+    return write_out(complex_row, result, out)
+
+
+def real(input: Any) -> Any:
+    """The real part as a view; a real tensor itself."""
+    return real_row.call(input) if input._data.dtype.kind == "c" else input
+
+
+def imag(input: Any) -> Any:
+    """The imaginary part as a view.
+
+    Raises:
+        RuntimeError: the tensor is real.
+    """
+    if input._data.dtype.kind != "c":
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return imag_row.call(input)
+
+
+def _set_part(part: Any) -> Any:
+    def setter(self: Any, value: Any) -> None:
+        part(self).copy_(value)
+
+    return setter
+
+
+for _function in (complex, real, imag):
+    _function.__module__ = "torch"
+    public(_function.__name__, _function, method=False)
+METHODS["real"] = property(real, _set_part(real))
+METHODS["imag"] = property(imag, _set_part(imag))

@@ -1,0 +1,1 @@
+"""Learning-rate schedules by kind; `lr_scheduler` gathers them."""

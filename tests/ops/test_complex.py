@@ -1,0 +1,41 @@
+"""The rows between real and complex numbers: real, imag and complex."""
+
+import numpy as np
+import pytest
+
+from rushlight._core import LEAF, OPS, wrap
+from rushlight.autograd import engine
+
+SHAPES = [(2, 3), (), (0, 2), (1, 3, 1)]
+
+
+def drawn(seed, shape):
+    return np.asarray(np.random.RandomState(seed).uniform(-2, 2, shape))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_complex_of_two_parts(shape, create_graph):
+    x, y = wrap(drawn(1, shape)), wrap(drawn(2, shape))
+    x._edge = y._edge = LEAF
+    z = OPS["complex"].call(x, y)
+    assert z._data.dtype == np.complex128
+    assert np.array_equal(z._data, x._data + 1j * y._data)
+    start = drawn(3, shape) + 1j * drawn(4, shape)
+    gx, gy = engine.gradients_of([z], [wrap(np.asarray(start))], [x, y], False, create_graph, False)
+    assert np.array_equal(gx._data, start.real)
+    assert np.array_equal(gy._data, start.imag)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("name", ["real", "imag"])
+def test_parts_are_views(name, shape, create_graph):
+    z = wrap(np.asarray(drawn(1, shape) + 1j * drawn(2, shape)))
+    z._edge = LEAF
+    part = OPS[name].call(z)
+    assert np.array_equal(part._data, getattr(z._data, name))
+    assert part._data.size == 0 or np.shares_memory(part._data, z._data)
+    start = drawn(3, shape)
+    (g,) = engine.gradients_of([part], [wrap(start)], [z], False, create_graph, False)
+    assert np.array_equal(g._data, start * (1 if name == "real" else 1j))
