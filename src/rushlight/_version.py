@@ -89,7 +89,7 @@ class TorchVersion(str):
         elif isinstance(other, (tuple, list)):
             text = ".".join(str(item) for item in other)
         else:
-            return NotImplemented  # type: ignore[no-any-return]
+            return NotImplemented
         mine, theirs = _sort_key(self), _sort_key(text)
         if mine is not None and theirs is not None:
             return bool(getattr(tuple, method)(mine, theirs))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rushlight import _version
 
-__all__ = ["__version__", "debug", "cuda", "git_version", "hip", "rocm", "xpu"]  # noqa: RUF022
+__all__ = ["__version__", "debug", "cuda", "git_version", "hip", "rocm", "xpu"]
 
 __version__: str = str(_version.__version__)
 debug: bool = False

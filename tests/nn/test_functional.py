@@ -14,7 +14,7 @@ import rushlight as torch
 import rushlight.nn.functional as F
 
 FAMILIES = ("activation", "attention", "distance", "loss", "margins", "normalization", "padding",
-            "pooling", "vision")  # fmt: skip
+            "pooling", "sparse", "vision")  # fmt: skip
 
 
 @pytest.mark.parametrize(

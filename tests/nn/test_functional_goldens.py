@@ -22,11 +22,12 @@ assert _spec is not None and _spec.loader is not None
 runner = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(runner)
 
-CASES = [json.loads(line) for line in (HERE / "functional_goldens.jsonl").read_text().splitlines()]
+GOLDENS = (HERE / "functional_goldens.jsonl").read_text()
+CASES = [json.loads(line) for line in GOLDENS.splitlines()]
 #: Nodes whose names differ: in-place variants, and ops that PyTorch runs as one and we compose.
 OTHER_NODES = ("SqueezeBackward1", "EluBackward1", "CeluBackward1", "LeakyReluBackward1",
                "RreluWithNoiseBackward1", "ThresholdBackward1", "NormBackward1", "PdistBackward0",
-               "ScaledDotProductFlashAttentionForCpuBackward0")  # fmt: skip
+               "ScaledDotProductFlashAttentionForCpuBackward0", "EmbeddingBagBackward0")  # fmt: skip
 
 
 def agree(found, expected, what, tolerance):
@@ -50,7 +51,7 @@ def test_agrees_with_pytorch(case):
     if case["node"] not in OTHER_NODES:
         assert found["node"] == case["node"]
     # Results in single precision come from inputs that were rounded to it.
-    single = any(r[1] == "float32" for r in case["results"]) or "float" in case["call"]
+    single = any(r and r[1] == "float32" for r in case["results"]) or "float" in case["call"]
     tolerance = 2e-6 if single else 1e-9
     for i, (ours, theirs) in enumerate(zip(found["results"], case["results"], strict=True)):
         agree(ours, theirs, f"result {i}", tolerance)

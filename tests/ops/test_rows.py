@@ -9,8 +9,20 @@ from rushlight.autograd import engine
 
 from . import expected
 from .checks import (
-    DIFFERENTIABLE, REFUSING, ROWS, Call, along, cases, close, directions, gradients, inner, leaf_arrays,
-    name_of, namespaces, raw,
+    DIFFERENTIABLE,
+    REFUSING,
+    ROWS,
+    Call,
+    along,
+    cases,
+    close,
+    directions,
+    gradients,
+    inner,
+    leaf_arrays,
+    name_of,
+    namespaces,
+    raw,
 )  # fmt: skip
 from .samples import TABLE, samples_of
 

@@ -8,8 +8,8 @@ import torch
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
-import cases  # noqa: E402
+import optim_cases  # noqa: E402
 
 with open(os.path.join(here, "goldens.json"), "w", encoding="utf-8") as file:
-    json.dump(cases.everything(torch), file)
+    json.dump(optim_cases.everything(torch), file)
     file.write("\n")

@@ -23,54 +23,11 @@ import numpy as np
 
 from .._core import MISSING, OPS, RAW, TEN, Op
 from . import render
+from .prototype import prototype
+from .quick import quick_parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_LITERALS: dict[str, Any] = {
-    "None": None, "True": True, "False": False, "[]": (), "Mean": 1, "contiguous_format": None,
-}  # fmt: skip
-
-
-def _literal(text: str) -> Any:
-    if text in _LITERALS:
-        return _LITERALS[text]
-    if text[0] in "\"'":
-        return text[1:-1]
-    if text[0] == "[":
-        return tuple(_literal(item.strip()) for item in text[1:-1].split(","))
-    return float(text) if "." in text or "e" in text else int(text)
-
-
-def quick_parse(schema: str) -> tuple[list[tuple[str, str, Any, bool]], str]:
-    """(type, name, default, keyword only) of each argument, and the name: what rendering needs.
-    The full parser (schema.py) runs on the first call that is out of the ordinary."""
-    name, _, rest = schema.partition("(")
-    depth, end = 1, 0
-    for end, character in enumerate(rest):  # noqa: B007 - `end` is used after the loop
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth == 0:
-            break
-    arguments: list[tuple[str, str, Any, bool]] = []
-    keyword_only = False
-    text, depth = "", 0
-    for character in rest[:end] + ",":
-        if character == "," and depth == 0:
-            item = text.strip()
-            text = ""
-            if item == "*":
-                keyword_only = True
-            elif item:
-                kind, _, declared = item.rpartition(" ")
-                argument, _, default = declared.partition("=")
-                arguments.append(
-                    (kind, argument, _literal(default) if default else MISSING, keyword_only)
-                )
-            continue
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
-        text += character
-    return arguments, name.partition(".")[0]
-
 
 class Row(Op):
     """An `Op` with everything rendering needs. Made by the functions below."""
@@ -245,6 +202,7 @@ class Row(Op):
                 self._node = render.node_class(template, self.node_name)
             self.call = render.wrapper(template, self._node)
             self.call.op = self
+            self.call.__wrapped__ = prototype(self.public_name, self.schemas)
             self.rendered = True
             for owner, name in self.places:
                 setattr(owner, name, self.call)

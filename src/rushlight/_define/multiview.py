@@ -9,7 +9,8 @@ import numpy as np
 from .. import _core
 from .._core import LEAF, OPS, RAW, TEN, Node, Op, Slot, Tensor, ctx, wrap
 from . import promote
-from .kinds import _camel, quick_parse
+from .kinds import _camel
+from .quick import quick_parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class MultiViewRow(Op):
         if ctx.handler is not None:
             result = ctx.handler(self, (x, *attributes))
             if result is not NotImplemented:
-                return result  # type: ignore[no-any-return]
+                return result
         arrays = self.forward(data, *attributes)
         views = tuple(wrap(a) for a in arrays)
         node: Any = None

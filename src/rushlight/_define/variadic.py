@@ -14,7 +14,9 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import FREED_CELL, LEAF, MISSING, OPS, RAW, TEN, Node, Op, Tensor, ctx, wrap
 from . import promote
-from .kinds import _camel, quick_parse
+from .kinds import _camel
+from .prototype import prototype
+from .quick import quick_parse
 from .render import _parameters
 
 if TYPE_CHECKING:
@@ -146,6 +148,7 @@ class VariadicRow(Op):
         call.__name__ = call.__qualname__ = self.public_name
         call.__module__ = "torch"
         call.op = self  # type: ignore[attr-defined]
+        call.__wrapped__ = prototype(self.public_name, self.schemas)  # type: ignore[attr-defined]
         return call
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -161,11 +164,9 @@ class VariadicRow(Op):
     def _run(self, xs: list[Tensor], attributes: list[Any]) -> Tensor:
         at = self.list_at
         if not xs:
-            raise RuntimeError(
-                f"{self.name}(): expected a non-empty list of Tensors"
-                if self.name == "cat"
-                else f"{self.name} expects a non-empty TensorList"
-            )
+            if self.name == "cat":
+                raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+            raise RuntimeError(f"{self.name} expects a non-empty TensorList")
         if self.promotes and len({x._data.dtype for x in xs}) > 1:
             ranked = tuple((_core.dtype_of(x), 2 if x._data.ndim else 1) for x in xs)
             target = _dtypes.result_type(ranked).numpy

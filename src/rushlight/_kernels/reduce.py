@@ -103,7 +103,7 @@ def _float_sum(x: Array, axes: Ints) -> Array:
     return total.reshape(kept)
 
 
-def sum(  # noqa: A001 - the name of the operation
+def sum(
     x: Array, axes: Ints | int | None = None, keepdim: bool = False, dtype: DTypeLike | None = None
 ) -> Array:
     """Sum over ``axes``; booleans and integers add up in int64 unless ``dtype`` says otherwise.

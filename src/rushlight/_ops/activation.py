@@ -132,7 +132,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if w.size == 1:
         if w.ndim:
             weight = reshape(weight, (1,) * max(1, x.ndim) if x.ndim else ())
-        return prelu_kernel.call(input, weight)  # type: ignore[no-any-return]
+        return prelu_kernel.call(input, weight)
     if not x.ndim:
         raise RuntimeError("Not allow zero-dim input tensor.")
     channels = x.shape[1] if x.ndim > 1 else 1
@@ -146,7 +146,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
             f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}"
         )
     weight = reshape(weight, (1, -1) + (1,) * (x.ndim - 2))
-    return prelu_kernel.call(input, weight)  # type: ignore[no-any-return]
+    return prelu_kernel.call(input, weight)
 
 
 def _name(x: Any) -> str:

@@ -29,7 +29,8 @@ def canonical_dims(dims: Any, ndim: int) -> tuple[int, ...]:
     if dims is None:
         return tuple(range(ndim))
     if isinstance(dims, int):
-        return (canonical_dim(dims, ndim),) if ndim else ()
+        dim = canonical_dim(dims, ndim)
+        return (dim,) if ndim else ()
     found = tuple(canonical_dim(d, ndim) for d in dims)
     if len(found) > 1 and len(set(found)) != len(found):
         twice = next(d for i, d in enumerate(found) if d in found[:i])

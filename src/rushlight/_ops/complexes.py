@@ -70,7 +70,7 @@ def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
         raise NotImplementedError("torch.complex of float16: rushlight has no complex32")
     result = complex_row.call(real, imag)
     if out is None:
-        return result  # type: ignore[no-any-return]
+        return result
     from ..autograd.inplace import write_out
 
     return write_out(complex_row, result, out)

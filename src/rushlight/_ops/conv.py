@@ -258,7 +258,7 @@ def _run(
     )
     if unbatched:
         out = squeeze.call(out, (0,))
-    return cast.call(out, x.dtype) if low else out  # type: ignore[no-any-return]
+    return cast.call(out, x.dtype) if low else out
 
 
 _CPP_NAMES = {"Float": "float", "Double": "double", "Long": "long int", "Half": "c10::Half",

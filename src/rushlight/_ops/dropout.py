@@ -36,7 +36,7 @@ def _noise(x: Tensor, p: float) -> Tensor:
     for place, dim in enumerate(order):
         back[dim] = place
     noise = draw(None, "dropout_noise", shape, data.dtype, p)
-    return movement.permute.call(noise, tuple(back))  # type: ignore[no-any-return]
+    return movement.permute.call(noise, tuple(back))
 
 
 def _feature_noise(x: Tensor, p: float) -> Tensor:
@@ -53,8 +53,8 @@ def _dropped(x: Tensor, p: float, train: bool, noise_of: Any) -> Tensor:
     if p == 0.0 or not train or not x._data.size:
         return x
     if p == 1.0:
-        return elementwise.mul.call(x, _zero(x))  # type: ignore[no-any-return]
-    return elementwise.mul.call(x, noise_of(x, p))  # type: ignore[no-any-return]
+        return elementwise.mul.call(x, _zero(x))
+    return elementwise.mul.call(x, noise_of(x, p))
 
 
 def _zero(x: Tensor) -> Tensor:
@@ -68,13 +68,13 @@ def _alpha_dropped(x: Tensor, p: float, train: bool, noise_of: Any) -> Tensor:
     if p == 0.0 or not train or not x._data.size:
         return x
     if p == 1.0:
-        return elementwise.mul.call(x, _zero(x))  # type: ignore[no-any-return]
+        return elementwise.mul.call(x, _zero(x))
     keep: Any = noise_of(x, p)
     # The draw is scaled by 1/(1-p): bring it back to 0 and 1, exactly.
-    keep = elementwise.ne.call(keep, _zero(x)).to(x.dtype)  # type: ignore[attr-defined]
+    keep = elementwise.ne.call(keep, _zero(x)).to(x.dtype)
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     b = keep.add(-1).mul(_ALPHA * a).add(_ALPHA * a * p)
-    return elementwise.add.call(elementwise.mul.call(x, keep.mul(a)), b)  # type: ignore[no-any-return]
+    return elementwise.add.call(elementwise.mul.call(x, keep.mul(a)), b)
 
 
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:

@@ -115,7 +115,7 @@ def einsum(*args: Any) -> Tensor:
         equation, operands = args[0], args[1:]
         if len(operands) == 1 and isinstance(operands[0], list | tuple):
             operands = tuple(operands[0])
-    return einsum_row.call(equation, list(operands))  # type: ignore[no-any-return]
+    return einsum_row.call(equation, list(operands))
 
 
 def _from_sublists(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

@@ -99,7 +99,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    return one_hot_row.call(tensor, num_classes)  # type: ignore[no-any-return]
+    return one_hot_row.call(tensor, num_classes)
 
 
 def _one_hot(x: Any, num_classes: int) -> Any:
@@ -165,7 +165,7 @@ def embedding_function(
         padding_idx += size
     if max_norm is not None:
         _shorten_rows(weight, input, max_norm, norm_type)
-    return embedding.call(weight, input, padding_idx, scale_grad_by_freq, False)  # type: ignore[no-any-return]
+    return embedding.call(weight, input, padding_idx, scale_grad_by_freq, False)
 
 
 def _shorten_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:

@@ -186,8 +186,8 @@ def _ratio(n: int, out: int, scale: float | None, align: bool, real: Any) -> Any
 
 def _taps(mode: str, n: int, out: int, scale: float | None, align: bool, dtype: Any) -> Any:
     """For each output position along an axis: the inputs it reads (out, T) and their weights."""
-    real = np.float64 if dtype == np.float64 else np.float32
-    at = np.arange(out, dtype=real)
+    real: Any = np.float64 if dtype == np.float64 else np.float32
+    at: Any = np.arange(out, dtype=real)
     if mode in ("nearest", "nearest-exact"):
         ratio = _ratio(n, out, scale, False, np.float32)
         shift = np.float32(0.5 if mode == "nearest-exact" else 0.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .. import _dtypes
+from .. import _core, _dtypes
 from .._core import RAW, TEN, Tensor
 from .._define.kinds import bilinear, joint
 from .._kernels.products import matmul as _matmul
@@ -271,7 +272,7 @@ def _batched(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
     if b <= 2 and a >= 3:
         # A matrix on the right serves all batches at once.
         rows = x._data.shape[:-1]
-        flat = reshape(x, (-1, x._data.shape[-1]))
+        flat = reshape(x, (math.prod(rows), x._data.shape[-1]))
         if b == 1:
             return reshape(mv.call(flat, y), rows)
         return unsafe_view.call(  # type: ignore[no-any-return]
@@ -282,9 +283,13 @@ def _batched(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
     p, q = left._data.shape, right._data.shape
     if p[-1] != q[-2]:
         raise RuntimeError(_mismatch(left._data, right._data))
+    if left._data.dtype != right._data.dtype:
+        names = [_core.dtype_of(t).type_name for t in (left, right)]
+        raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
     lead = np.broadcast_shapes(p[:-2], q[:-2])
-    left = reshape(expand.call(left, (*lead, *p[-2:])), (-1, *p[-2:]))
-    right = reshape(expand.call(right, (*lead, *q[-2:])), (-1, *q[-2:]))
+    count = math.prod(lead)
+    left = reshape(expand.call(left, (*lead, *p[-2:])), (count, *p[-2:]))
+    right = reshape(expand.call(right, (*lead, *q[-2:])), (count, *q[-2:]))
     product = bmm.call(left, right)
     shape = (*lead, *(p[-2:-1] if a > 1 else ()), *(q[-1:] if b > 1 else ()))
     return unsafe_view.call(product, shape)  # type: ignore[no-any-return]

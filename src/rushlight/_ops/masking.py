@@ -84,7 +84,7 @@ def _fill_directly(row: Any) -> Any:
         if ctx.handler is not None or (
             _core.thread.grad and not inplace._untracked(x, (mask, value))
         ):
-            return recorded(x, mask, value)  # type: ignore[no-any-return]
+            return recorded(x, mask, value)
         inplace.check_writable(x)
         array = value._data if isinstance(value, Tensor) else value
         _mask_check("masked_fill")(x._data, mask._data, array)
@@ -94,7 +94,7 @@ def _fill_directly(row: Any) -> Any:
             with _core.quiet():
                 np.copyto(x._data, array, "unsafe", where=mask._data)
         except ValueError:
-            return recorded(x, mask, value)  # type: ignore[no-any-return]
+            return recorded(x, mask, value)
         _core.bump(x)
         return x
 
@@ -129,7 +129,7 @@ def _masked_select_check(x: Any, mask: Any) -> tuple[()]:
 def _masked_select_backward(g: Any, shape: Any, mask: Any) -> Any:
     whole = np.zeros(np.broadcast_shapes(tuple(shape), mask.shape), g.dtype)
     whole[np.broadcast_to(mask, whole.shape)] = g
-    return _core.RAW.sum_to(whole, tuple(shape))  # type: ignore[attr-defined]
+    return _core.RAW.sum_to(whole, tuple(shape))
 
 
 masked_select = linear(
@@ -235,7 +235,7 @@ def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
     if not as_tuple:
         return nonzero_row.call(input) if out is None else nonzero_row.call(input, out=out)
     if not input._data.ndim:
-        input = input.reshape(1)  # type: ignore[attr-defined]
+        input = input.reshape(1)
     return tuple(nonzero_row.call(input).unbind(1))
 
 
@@ -247,7 +247,7 @@ def argwhere(input: Tensor) -> Tensor:
     tensor([[0, 0],
             [1, 1]])
     """
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)
 
 
 def _condition(condition: Tensor) -> Tensor:
@@ -263,7 +263,7 @@ def _condition(condition: Tensor) -> Tensor:
             UserWarning,
             stacklevel=4,
         )
-        return cast.call(condition, np.dtype(np.bool_))  # type: ignore[no-any-return]
+        return cast.call(condition, np.dtype(np.bool_))
     raise RuntimeError(
         "where expected condition to be a boolean tensor, but got a tensor with dtype "
         f"{_dtypes.from_numpy(dtype).type_name}"

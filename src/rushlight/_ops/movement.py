@@ -412,10 +412,10 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     data = input._data
     shape = infer_size(shape, data.size)
     if data.flags.c_contiguous or can_view(data, shape):
-        return view.call(input, shape)  # type: ignore[no-any-return]
+        return view.call(input, shape)
     from .casting import contiguous
 
-    return unsafe_view.call(contiguous.call(input), shape)  # type: ignore[no-any-return]
+    return unsafe_view.call(contiguous.call(input), shape)
 
 
 def can_view(x: Any, shape: Any) -> bool:

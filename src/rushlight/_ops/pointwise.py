@@ -98,7 +98,7 @@ def clamp_scalars(input: Tensor, low: Any, high: Any) -> Tensor:
     target = _dtypes.result_type(((_core.dtype_of(input), 2), *kinds))
     if target.numpy != input._data.dtype:
         input = cast.call(input, target.numpy)
-    return e.clamp_scalar.call(input, low, high)  # type: ignore[no-any-return]
+    return e.clamp_scalar.call(input, low, high)
 
 
 def clamp_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
@@ -109,7 +109,7 @@ def clamp_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
         out = e.where_row.call(out < low, low, out)
     if high is not None:
         out = e.where_row.call(out > high, high, out)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 # ---- where --------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def where(condition: Tensor, x: Any, y: Any) -> Tensor:
         x = as_tensor(x, y)
     elif not isinstance(y, Tensor):
         y = as_tensor(y, x)
-    return e.where_row.call(condition, x, y)  # type: ignore[no-any-return]
+    return e.where_row.call(condition, x, y)
 
 
 # ---- rounding, lerp, fused forms ----------------------------------------------------------------
@@ -140,15 +140,15 @@ def where(condition: Tensor, x: Any, y: Any) -> Tensor:
 def round_decimals(input: Tensor, decimals: int) -> Tensor:
     scale = 10.0**abs(decimals)
     if decimals >= 0:
-        return e.rint.call(input * scale) / scale  # type: ignore[operator,no-any-return]
-    return e.rint.call(input / scale) * scale  # type: ignore[operator,no-any-return]
+        return e.rint.call(input * scale) / scale
+    return e.rint.call(input / scale) * scale
 
 
 def div_rounded(input: Tensor, other: Any, rounding_mode: str | None) -> Tensor:
     if rounding_mode is None:
-        return e.div.call(input, other)  # type: ignore[no-any-return]
+        return e.div.call(input, other)
     if rounding_mode == "floor":
-        return e.floor_divide.call(input, other)  # type: ignore[no-any-return]
+        return e.floor_divide.call(input, other)
     if rounding_mode != "trunc":
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
@@ -158,8 +158,8 @@ def div_rounded(input: Tensor, other: Any, rounding_mode: str | None) -> Tensor:
         isinstance(other, int) or (isinstance(other, Tensor) and other._data.dtype.kind in "iu")
     ):
         remainder = e.fmod.call(input, other)
-        return e.floor_divide.call(input - remainder, other)  # type: ignore[operator,no-any-return]
-    return e.trunc.call(e.div.call(input, other))  # type: ignore[no-any-return]
+        return e.floor_divide.call(input - remainder, other)
+    return e.trunc.call(e.div.call(input, other))
 
 
 lerp_scalar = elementwise(
@@ -238,7 +238,7 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     """The magnitude of `input` with the sign of `other`."""
     sign = np.signbit(other._data) if isinstance(other, Tensor) else np.signbit(other)
     magnitude: Any = e.abs_.call(input)
-    return e.where_row.call(wrap(np.asarray(sign)), -magnitude, magnitude)  # type: ignore[no-any-return]
+    return e.where_row.call(wrap(np.asarray(sign)), -magnitude, magnitude)
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:

@@ -265,7 +265,7 @@ def max_pool(
     _check_rank(name, x, rank)
     _check_windows(name, x, kernel, strides, pads, dilations, ceil_mode)
     if rank > 1:
-        return max_pool_rows[rank].call(  # type: ignore[no-any-return]
+        return max_pool_rows[rank].call(
             input, kernel, strides, pads, dilations, bool(ceil_mode)
         )
     # One dimension is a picture of one row, as PyTorch does it.
@@ -294,14 +294,14 @@ def avg_pool(
     _check_windows(name, x, kernel, strides, pads, (1,) * rank, ceil_mode)
     ceil_mode, count_include_pad = bool(ceil_mode), bool(count_include_pad)
     if rank > 1:
-        return avg_pool_rows[rank].call(  # type: ignore[no-any-return]
+        return avg_pool_rows[rank].call(
             input, kernel, strides, pads, ceil_mode, count_include_pad, divisor_override
         )
     pooled = avg_pool_rows[2].call(
         unsqueeze.call(input, x.ndim - 1), (1, *kernel), (1, *strides), (0, *pads), ceil_mode,
         count_include_pad, divisor_override,
     )  # fmt: skip
-    return squeeze.call(pooled, (x.ndim - 1,))  # type: ignore[no-any-return]
+    return squeeze.call(pooled, (x.ndim - 1,))
 
 
 def avg_pool1d(
@@ -380,12 +380,12 @@ def adaptive_avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
     sizes = _output_size(name, x, rank, output_size)
     if rank == 1:
         pooled = adaptive_avg_pool(2, unsqueeze.call(input, x.ndim - 1), (1, *sizes))
-        return squeeze.call(pooled, (x.ndim - 1,))  # type: ignore[no-any-return]
+        return squeeze.call(pooled, (x.ndim - 1,))
     if max(sizes) == 1:
-        return mean_row.call(  # type: ignore[no-any-return]
+        return mean_row.call(
             input, tuple(range(x.ndim - rank, x.ndim)), True
         )
-    return adaptive_avg_rows[rank].call(input, sizes)  # type: ignore[no-any-return]
+    return adaptive_avg_rows[rank].call(input, sizes)
 
 
 def adaptive_max_pool(rank: int, input: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
@@ -399,7 +399,7 @@ def adaptive_max_pool(rank: int, input: Tensor, output_size: Any) -> tuple[Tenso
         )
     sizes = _output_size(name, x, rank, output_size)
     if rank > 1:
-        return adaptive_max_rows[rank].call(input, sizes)  # type: ignore[no-any-return]
+        return adaptive_max_rows[rank].call(input, sizes)
     values, indices = adaptive_max_rows[2].call(unsqueeze.call(input, x.ndim - 1), (1, *sizes))
     return squeeze.call(values, (x.ndim - 1,)), squeeze.call(indices, (x.ndim - 1,))
 
@@ -431,14 +431,14 @@ def unpool(
             f"{list(indices._data.shape)}"
         )
     if rank > 1:
-        return max_unpool_rows[rank].call(  # type: ignore[no-any-return]
+        return max_unpool_rows[rank].call(
             input, indices, output_size
         )
     dim = input._data.ndim
     image = max_unpool_rows[2].call(
         unsqueeze.call(input, dim), unsqueeze.call(indices, dim), (*output_size, 1)
     )
-    return squeeze.call(image, (dim,))  # type: ignore[no-any-return]
+    return squeeze.call(image, (dim,))
 
 
 for _function in (avg_pool1d, avg_pool2d, avg_pool3d, adaptive_avg_pool1d):

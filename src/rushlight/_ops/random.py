@@ -205,7 +205,7 @@ def draw(
         if offered is not None:
             found = offered(generator or default_generator, kind, shape, dtype, parameters)
             if found is not NotImplemented:
-                return found  # type: ignore[no-any-return]
+                return found
     t = wrap(draw_array(generator, kind, shape, dtype, parameters))
     if ctx.modes and _core.thread.inference:
         t._cell = INFERENCE_CELL

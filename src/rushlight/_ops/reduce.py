@@ -202,11 +202,14 @@ def _pick(arg: Any) -> Any:
     return forward
 
 
-def _one_dim(x: Any, dim: Any, keepdim: Any) -> tuple[int, bool]:
-    dim = canonical_dim(dim, x.ndim)
-    if x.ndim and x.shape[dim] == 0:
-        raise IndexError(f"max(): Expected reduction dim {dim} to have non-zero size.")
-    return dim, bool(keepdim)
+def _one_dim(name: str) -> Any:
+    def check(x: Any, dim: Any, keepdim: Any) -> tuple[int, bool]:
+        dim = canonical_dim(dim, x.ndim)
+        if x.ndim and x.shape[dim] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+        return dim, bool(keepdim)
+
+    return check
 
 
 def _unpick(k: Any, g: Any, indices: Any, x_shape: Any, dim: int, keepdim: bool) -> Any:
@@ -230,7 +233,7 @@ def _extremum(name: str, arg: Any) -> Any:
         f"{name}_dim", _pick(arg),
         f"{name}.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)",
         x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
-        outputs=2, differentiable_outputs=(True, False), check=_one_dim,
+        outputs=2, differentiable_outputs=(True, False), check=_one_dim(name),
         returns=value_and_indices(name), node=f"{name.capitalize()}Backward0", public=False,
     )  # fmt: skip
 
@@ -251,6 +254,8 @@ def _arg(kernel: Any, name: str) -> Any:
             flat = kernel(x.reshape(-1), 0)
             return flat.reshape((1,) * x.ndim) if keepdim else flat
         dim = canonical_dim(dim, x.ndim)
+        if x.ndim and not x.shape[dim]:
+            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
         return kernel(x, dim, keepdim) if x.ndim else np.zeros((), np.int64)
 
     return forward

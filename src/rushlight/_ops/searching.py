@@ -165,7 +165,7 @@ def isin(
     found = isin_row.call(
         _as_value(elements, test_elements), _as_value(test_elements, elements), invert
     )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 isin_row = general(

@@ -18,7 +18,7 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     if len(size) == 1 and not isinstance(size[0], int):
         only = size[0]
         if isinstance(only, Tensor) and not only._data.ndim:
-            return (int(only),)  # type: ignore[call-overload]
+            return (int(only),)
         return tuple(only)
     return size
 
@@ -44,7 +44,7 @@ def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
         dtype = size[0]
     if dtype is not None:
         return view_dtype(self, dtype)
-    return movement.view.call(self, _ints(size, "view"))  # type: ignore[no-any-return]
+    return movement.view.call(self, _ints(size, "view"))
 
 
 def view_dtype(self: Tensor, dtype: _dtypes.dtype) -> Tensor:
@@ -61,12 +61,12 @@ def reshape_method(self: Tensor, *shape: Any) -> Tensor:
 
 def permute_method(self: Tensor, *dims: Any) -> Tensor:
     """A view with the dims in another order."""
-    return movement.permute.call(self, shape_of(dims))  # type: ignore[no-any-return]
+    return movement.permute.call(self, shape_of(dims))
 
 
 def expand_method(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     """A view in which dims of size 1 are repeated."""
-    return movement.expand.call(self, shape_of(size))  # type: ignore[no-any-return]
+    return movement.expand.call(self, shape_of(size))
 
 
 def repeat_method(self: Tensor, *repeats: Any) -> Tensor:
@@ -77,14 +77,14 @@ def repeat_method(self: Tensor, *repeats: Any) -> Tensor:
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
             "tensor"
         )
-    return movement.repeat.call(self, counts)  # type: ignore[no-any-return]
+    return movement.repeat.call(self, counts)
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
     """Copies side by side; missing counts are 1."""
     counts = tuple(shape_of(dims))
     counts = (1,) * (input._data.ndim - len(counts)) + counts
-    return movement.repeat.call(input, counts)  # type: ignore[no-any-return]
+    return movement.repeat.call(input, counts)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -117,20 +117,20 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
             f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} "
             f"({shape[dim]}) in the input tensor"
         ) from None
-    return movement.view.call(input, (*shape[:dim], *inner, *shape[dim + 1 :]))  # type: ignore[no-any-return]
+    return movement.view.call(input, (*shape[:dim], *inner, *shape[dim + 1 :]))
 
 
 def squeeze_all(input: Tensor) -> Tensor:
-    return movement.squeeze.call(input, tuple(range(input._data.ndim)))  # type: ignore[no-any-return]
+    return movement.squeeze.call(input, tuple(range(input._data.ndim)))
 
 
 def squeeze_dim(input: Tensor, dim: int) -> Tensor:
     dim = canonical_dim(dim, input._data.ndim)
-    return movement.squeeze.call(input, (dim,))  # type: ignore[no-any-return]
+    return movement.squeeze.call(input, (dim,))
 
 
 def squeeze_dims(input: Tensor, dim: Any) -> Tensor:
-    return movement.squeeze.call(input, tuple(dim))  # type: ignore[no-any-return]
+    return movement.squeeze.call(input, tuple(dim))
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
@@ -151,7 +151,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
         raise RuntimeError(
             f"start ({start}) + length ({length}) exceeds dimension size ({n})."
         )
-    return movement.slice_row.call(input, dim, start, start + length, 1)  # type: ignore[no-any-return]
+    return movement.slice_row.call(input, dim, start, start + length, 1)
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -168,7 +168,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     order: list[int] = [d for d in range(ndim) if d not in sources]
     for target, origin in sorted(zip(targets, sources, strict=True)):
         order.insert(target, origin)
-    return movement.permute.call(input, tuple(order))  # type: ignore[no-any-return]
+    return movement.permute.call(input, tuple(order))
 
 
 def _roll_check(x: Any, shifts: Any, dims: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -199,7 +199,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if ndim == 2:
         from .casting import clone
 
-        return clone.call(movement.diagonal.call(input, diagonal, 0, 1))  # type: ignore[no-any-return]
+        return clone.call(movement.diagonal.call(input, diagonal, 0, 1))
     if ndim == 1:
         return diag_embed(input, diagonal)
     raise RuntimeError(
@@ -216,7 +216,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     full = list(shape[:-1])
     for d in sorted((dim1, dim2)):
         full.insert(d, n)
-    return movement.diagonal_backward.call(input, tuple(full), offset, dim1, dim2)  # type: ignore[no-any-return]
+    return movement.diagonal_backward.call(input, tuple(full), offset, dim1, dim2)
 
 
 def trace(input: Tensor) -> Tensor:
@@ -225,7 +225,7 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(
             f"trace: expected a matrix, but got tensor with dim {input._data.ndim}"
         )
-    return movement.diagonal.call(input, 0, 0, 1).sum()  # type: ignore[no-any-return]
+    return movement.diagonal.call(input, 0, 0, 1).sum()
 
 
 def repeat_interleave(
@@ -242,7 +242,7 @@ def repeat_interleave(
     if np.any(counts < 0):
         raise RuntimeError("repeats can not be negative")
     index = np.repeat(np.arange(input._data.shape[dim]), counts)
-    return input.index_select(dim, wrap(index))  # type: ignore[attr-defined,no-any-return]
+    return input.index_select(dim, wrap(index))
 
 
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -268,10 +268,10 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     if new:
         new[dim] = stride * step
     offset = storage_of(data)[1]
-    source = self if data.flags.c_contiguous else self.contiguous()  # type: ignore[attr-defined]
+    source = self if data.flags.c_contiguous else self.contiguous()
     if source is not self:
         return unfold(source, dimension, size, step)
-    return movement.as_strided.call(source, (*shape, size), (*new, stride), offset)  # type: ignore[no-any-return]
+    return movement.as_strided.call(source, (*shape, size), (*new, stride), offset)
 
 
 def as_list_stack(name: str, at_least: int, dim: int) -> Any:
@@ -280,7 +280,7 @@ def as_list_stack(name: str, at_least: int, dim: int) -> Any:
     def function(tensors: Any) -> Tensor:
         wide = [at_least_nd(t, at_least) for t in tensors]
         along = 0 if name == "hstack" and wide and wide[0]._data.ndim == 1 else dim
-        return movement.cat.call(wide, along)  # type: ignore[no-any-return]
+        return movement.cat.call(wide, along)
 
     function.__name__ = function.__qualname__ = name
     return function
@@ -299,7 +299,7 @@ def at_least_nd(t: Tensor, n: int) -> Tensor:
         return movement.reshape(t, (1, 1, 1))
     if data.ndim == 1:
         return movement.reshape(t, (1, data.shape[0], 1))
-    return movement.unsqueeze.call(t, 2)  # type: ignore[no-any-return]
+    return movement.unsqueeze.call(t, 2)
 
 
 def column_stack(tensors: Any) -> Tensor:
@@ -307,7 +307,7 @@ def column_stack(tensors: Any) -> Tensor:
     wide = [
         movement.reshape(t, (t._data.size, 1)) if t._data.ndim <= 1 else t for t in tensors
     ]
-    return movement.cat.call(wide, 1)  # type: ignore[no-any-return]
+    return movement.cat.call(wide, 1)
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:

@@ -53,7 +53,7 @@ def converted(x: Tensor, dtype: Any) -> Tensor:
     """`x` in `dtype`, recorded as PyTorch's ``to``; as it is where dtype is None."""
     if dtype is None or x._data.dtype == dtype.numpy:
         return x
-    return to_copy.call(x, dtype.numpy)  # type: ignore[no-any-return]
+    return to_copy.call(x, dtype.numpy)
 
 
 def _public(row: Any, formula: str, example: str) -> Any:
@@ -69,7 +69,7 @@ def _public(row: Any, formula: str, example: str) -> Any:
             input = converted(input, dtype)
         result = row.call(input, dim)
         if out is None:
-            return result  # type: ignore[no-any-return]
+            return result
         from ..autograd.inplace import write_out
 
         return write_out(row, result, out)

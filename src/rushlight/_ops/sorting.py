@@ -93,7 +93,7 @@ def msort(input: Tensor) -> Tensor:
     >>> torch.msort(torch.tensor([3, 1, 2]))
     tensor([1, 2, 3])
     """
-    return _sorted(input, False, 0, False)[0]  # type: ignore[no-any-return]
+    return _sorted(input, False, 0, False)[0]
 
 
 registry.public("msort", msort)

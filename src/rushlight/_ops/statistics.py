@@ -35,15 +35,15 @@ prod_dim = general(
 
 def _variance(row: Any) -> Any:
     def plain(input: Tensor, unbiased: bool) -> Tensor:
-        return row.call(input, None, correction=1 if unbiased else 0, keepdim=False)  # type: ignore[no-any-return]
+        return row.call(input, None, correction=1 if unbiased else 0, keepdim=False)
 
     def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Tensor:
-        return row.call(  # type: ignore[no-any-return]
+        return row.call(
             input, dim, correction=1 if unbiased else 0, keepdim=keepdim
         )
 
     def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
-        return row.call(input, dim, correction=correction, keepdim=keepdim)  # type: ignore[no-any-return]
+        return row.call(input, dim, correction=correction, keepdim=keepdim)
 
     return plain, dims, correction
 
@@ -138,7 +138,7 @@ def norm(
         raise NotImplementedError("torch.norm(p='nuc')")
     if p is None or p == "fro":
         p = 2.0
-    return norm_row.call(input, p, dim, keepdim)  # type: ignore[no-any-return]
+    return norm_row.call(input, p, dim, keepdim)
 
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
@@ -164,8 +164,8 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = N
     clean = e.keep_where.call(e.logical_not.call(e.isnan.call(input)), input)
     clean = reduce.with_dtype(clean, dtype)
     if dim is None:
-        return reduce.sum_all.call(clean)  # type: ignore[no-any-return]
-    return reduce.sum_row.call(clean, dim, keepdim)  # type: ignore[no-any-return]
+        return reduce.sum_all.call(clean)
+    return reduce.sum_row.call(clean, dim, keepdim)
 
 
 def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
@@ -182,7 +182,7 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 
     a = [part(input, i) for i in range(3)]
     b = [part(other, i) for i in range(3)]
-    return movement.stack.call(  # type: ignore[no-any-return]
+    return movement.stack.call(
         [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], dim
     )
 
@@ -199,4 +199,4 @@ def diff(
         x = movement.slice_row.call(x, dim, 1, size, 1) - movement.slice_row.call(
             x, dim, 0, size - 1, 1
         )
-    return x  # type: ignore[no-any-return]
+    return x

@@ -163,7 +163,7 @@ class ZipReader:
             entries = self._zip.infolist()
         except RecursionError:
             raise
-        except Exception as error:  # noqa: BLE001 - zipfile raises many kinds for damaged files
+        except Exception as error:
             raise RuntimeError(
                 f"PytorchStreamReader failed reading zip archive: {_reason(error)}. {_CORRUPT}"
             ) from None
@@ -226,7 +226,7 @@ class ZipReader:
                 self._fill(stream, data, name)
         except RuntimeError:
             raise
-        except Exception as error:  # noqa: BLE001 - zlib and zipfile, likewise
+        except Exception as error:
             raise self._failed(name, _reason(error)) from None
         return data
 

@@ -39,11 +39,11 @@ class BoundedFile:
         """At most `count` bytes."""
         if count > 65536:
             count = min(count, self.remaining())
-        return self._file.read(count)  # type: ignore[no-any-return]
+        return self._file.read(count)
 
     def readline(self, count: int = -1) -> bytes:
         """At most `count` bytes, up to the end of the line."""
-        return self._file.readline(count)  # type: ignore[no-any-return]
+        return self._file.readline(count)
 
     def remaining(self) -> int:
         """The number of bytes to the end of the file."""

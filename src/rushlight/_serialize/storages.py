@@ -96,7 +96,7 @@ class UntypedStorage:
 
     def tolist(self) -> list[int]:
         """The bytes as a list of integers."""
-        return self._buffer.tolist()  # type: ignore[no-any-return]
+        return self._buffer.tolist()
 
     def __len__(self) -> int:
         return int(self._buffer.nbytes)
@@ -153,7 +153,7 @@ class TypedStorage:
     def tolist(self) -> list[Any]:
         """The elements as a list."""
         values = self._untyped_storage._buffer.view(numpy_dtype(self.dtype))
-        return values.tolist()  # type: ignore[no-any-return]
+        return values.tolist()
 
     def __len__(self) -> int:
         return self._untyped_storage.nbytes() // self.element_size()

@@ -39,7 +39,7 @@ def unpickler_class(pickle_module: Any) -> type[Any]:
     """The module's `Unpickler`, with the names of torch leading to rushlight."""
     base: Any = (pickle if pickle_module is None else pickle_module).Unpickler
 
-    class Unpickler(base):  # type: ignore[misc]
+    class Unpickler(base):
         def find_class(self, module: str, name: str) -> Any:
             if module == "torch" or module.startswith("torch."):
                 return find_torch_name(module, name)

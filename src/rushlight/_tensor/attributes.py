@@ -65,7 +65,7 @@ def _get_grad(self: Tensor) -> Tensor | None:
     grad = self._grad
     if grad is None:
         edge = self._edge
-        if edge is not None and edge is not LEAF and not self.retains_grad:  # type: ignore[attr-defined]
+        if edge is not None and edge is not LEAF and not self.retains_grad:
             _warn_of_no_grad()
         return None
     if ctx.handler is not None:
@@ -165,7 +165,7 @@ def _get_data(self: Tensor) -> Tensor:
     """A tensor over the same memory that autograd does not see: writes to it are not versioned."""
     t = wrap(self._data[...])
     if type(self) is not Tensor and hasattr(type(self), "_wrap_data"):
-        return type(self)._wrap_data(t)  # type: ignore[no-any-return]
+        return type(self)._wrap_data(t)
     return t
 
 
@@ -286,7 +286,7 @@ def _contiguous(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """This tensor if its elements lie in order in memory, else a copy in order."""
     if self._data.flags.c_contiguous:
         return self
-    return casting.contiguous.call(self)  # type: ignore[no-any-return]
+    return casting.contiguous.call(self)
 
 
 def detach_(self: Tensor) -> Tensor:
@@ -381,7 +381,7 @@ def _requires_conversion(kind: Any) -> Any:
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     if id(self) in memo:
-        return memo[id(self)]  # type: ignore[no-any-return]
+        return memo[id(self)]
     if self._edge is not None and self._edge is not LEAF:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
@@ -401,7 +401,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             import copy
 
             copied.__dict__[name] = copy.deepcopy(value, memo)
-    return copied  # type: ignore[no-any-return]
+    return copied
 
 
 def _element_size(self: Tensor) -> int:
@@ -416,7 +416,7 @@ def _reversed_dims(self: Tensor) -> Tensor:
     from .._ops import movement
 
     if self._data.ndim == 2:
-        return movement.transpose.call(self, 0, 1)  # type: ignore[no-any-return]
+        return movement.transpose.call(self, 0, 1)
     if self._data.ndim != 2:
         import warnings
 
@@ -428,7 +428,7 @@ def _reversed_dims(self: Tensor) -> Tensor:
             UserWarning,
             stacklevel=2,
         )
-    return movement.permute.call(self, tuple(range(self._data.ndim - 1, -1, -1)))  # type: ignore[no-any-return]
+    return movement.permute.call(self, tuple(range(self._data.ndim - 1, -1, -1)))
 
 
 def _matrix_transpose(self: Tensor) -> Tensor:
@@ -439,7 +439,7 @@ def _matrix_transpose(self: Tensor) -> Tensor:
             "tensor.mT is only supported on matrices or batches of matrices. Got "
             f"{self._data.ndim}-D tensor."
         )
-    return movement.transpose.call(self, -2, -1)  # type: ignore[no-any-return]
+    return movement.transpose.call(self, -2, -1)
 
 
 def attach() -> None:

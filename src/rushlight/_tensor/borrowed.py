@@ -31,7 +31,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         check_options("as_tensor", device, False)
         check_device(device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined,no-any-return]
+        return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray):
         from_data.check_numpy(data)
         if dtype is None or dtype.numpy == data.dtype:
@@ -85,10 +85,10 @@ def asarray(
     elif copy:
         t = t.clone()
     if not requires_grad:
-        return t.detach() if t._edge is not None and copy is None else t  # type: ignore[no-any-return]
+        return t.detach() if t._edge is not None and copy is None else t
     if t is obj and t._edge is None:
         t.requires_grad_()
-    return t.detach().requires_grad_() if t._edge is None else t  # type: ignore[no-any-return]
+    return t.detach().requires_grad_() if t._edge is None else t
 
 
 def from_numpy(array: Any) -> Tensor:

@@ -35,9 +35,9 @@ def converted(
             x._edge = None  # integers carry no gradient
         copy = False
     elif copy and name is None:
-        return casting.clone.call(x)  # type: ignore[no-any-return]
+        return casting.clone.call(x)
     if name is not None and (copy or not layout.in_format(x._data, _ranked(x, name))):
-        return layout.laid_out.call(x, name)  # type: ignore[no-any-return]
+        return layout.laid_out.call(x, name)
     return x
 
 
@@ -114,7 +114,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if kind is str or kind is device_type:
             if target == "cpu" or (kind is device_type and target.type == "cpu"):
                 return self
-    return _to_overloads.make(True)(self, *args, **kwargs)  # type: ignore[no-any-return]
+    return _to_overloads.make(True)(self, *args, **kwargs)
 
 
 def _cast_method(name: str, dtype: _dtypes.dtype) -> Any:
@@ -172,8 +172,8 @@ def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
     Source: https://pytorch.org/docs/stable/generated/torch.clone.html
     """
     if memory_format is None or memory_format.name == "preserve_format":
-        return casting.clone.call(self)  # type: ignore[no-any-return]
-    return layout.laid_out.call(self, memory_format.name)  # type: ignore[no-any-return]
+        return casting.clone.call(self)
+    return layout.laid_out.call(self, memory_format.name)
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
@@ -181,7 +181,7 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
     if memory_format is None or memory_format.name == "contiguous_format":
         if self._data.flags.c_contiguous:
             return self
-        return casting.contiguous.call(self)  # type: ignore[no-any-return]
+        return casting.contiguous.call(self)
     name = memory_format.name
     if name == "preserve_format":
         raise RuntimeError(
@@ -189,7 +189,7 @@ def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
         )
     if layout.in_format(self._data, _ranked(self, name)):
         return self
-    return layout.laid_out.call(self, name)  # type: ignore[no-any-return]
+    return layout.laid_out.call(self, name)
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
@@ -340,7 +340,7 @@ def resize(self: Tensor, *size: Any) -> Tensor:
     warnings.warn("non-inplace resize is deprecated", UserWarning, stacklevel=2)
     if len(size) == 1 and isinstance(size[0], list | tuple):
         size = tuple(size[0])
-    return self.view(size)  # type: ignore[attr-defined,no-any-return]
+    return self.view(size)
 
 
 def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None,
@@ -414,7 +414,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     """``copy.deepcopy``: leaves only; tensors that share memory share the copy."""
     found = memo.get(id(self))
     if found is not None:
-        return found  # type: ignore[no-any-return]
+        return found
     if self._edge is not None and self._edge is not LEAF:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
@@ -434,7 +434,7 @@ def deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             import copy
 
             copied.__dict__[name] = copy.deepcopy(value, memo)
-    return copied  # type: ignore[no-any-return]
+    return copied
 
 
 def is_shared(self: Tensor) -> bool:

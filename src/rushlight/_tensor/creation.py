@@ -72,8 +72,8 @@ def _copied(data: Tensor, dtype: Any, where: str) -> Tensor:
     before = _core.set_modes(False, _core.thread.inference)
     try:
         if dtype is None or dtype.numpy == data._data.dtype:
-            return casting.clone.call(data)  # type: ignore[no-any-return]
-        return casting.to_copy.call(data, dtype.numpy)  # type: ignore[no-any-return]
+            return casting.clone.call(data)
+        return casting.to_copy.call(data, dtype.numpy)
     finally:
         _core.set_modes(*before)
 
@@ -202,7 +202,7 @@ def _empty_out(size: Any, memory_format: Any, out: Any, dtype: Any, *options: An
     check_out(out, dtype)
     if out._data.shape != size:
         return into("empty", allocate(np.empty, size, out._data.dtype), out)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def full_array(size: Any, value: Any, numpy: Any) -> Any:

@@ -186,7 +186,7 @@ def _from_tensor(t: Tensor, numpy: Any) -> Any:
             UserWarning,
             stacklevel=4,
         )
-    return t.item()  # type: ignore[attr-defined]
+    return t.item()
 
 
 def _from_numpy(data: Any, numpy: Any) -> Any:

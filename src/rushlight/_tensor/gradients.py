@@ -13,7 +13,7 @@ def _lazily(name: str) -> Any:
     def function() -> bool:
         from ..autograd import anomaly_mode
 
-        return getattr(anomaly_mode, name)()  # type: ignore[no-any-return]
+        return getattr(anomaly_mode, name)()
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = "torch"

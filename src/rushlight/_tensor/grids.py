@@ -94,10 +94,10 @@ def cartesian_prod(*tensors: Any) -> Tensor:
         if t._data.ndim != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(t._data.shape)}")
     if len(listed) == 1:
-        return listed[0]  # type: ignore[no-any-return]
+        return listed[0]
     grids = meshgrid(*listed, indexing="ij")
-    flat = [g.reshape(-1) for g in grids]  # type: ignore[attr-defined]
-    return resolve(FUNCTIONS["stack"])(flat, 1)  # type: ignore[no-any-return]
+    flat = [g.reshape(-1) for g in grids]
+    return resolve(FUNCTIONS["stack"])(flat, 1)
 
 
 for _function in (meshgrid, cartesian_prod):

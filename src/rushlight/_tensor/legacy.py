@@ -67,7 +67,7 @@ def _of_one(value: Any, dtype: Any, strict: bool) -> Tensor:
             raise TypeError(
                 f"expected {_options_text(dtype)} (got {_options_text(_core.dtype_of(value))})"
             )
-        return value.detach()  # type: ignore[attr-defined,no-any-return]
+        return value.detach()
     if isinstance(value, Size):
         return finish(allocate(np.empty, tuple(value), dtype.numpy))
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
@@ -160,11 +160,11 @@ def _new_tensor(cls: Any, *args: Any, **kwargs: Any) -> Tensor:
         if not args and not kwargs:
             t = _core.new(cls)
             t._data, t._edge, t._cell = np.empty(0, _dtypes.default.numpy), None, None
-            return t  # type: ignore[no-any-return]
+            return t
         plain = legacy_tensor(_dtypes.default.dtype, args, kwargs, strict=False)
         t = _core.new(cls)
         t._data, t._edge, t._cell = plain._data, plain._edge, plain._cell
-        return t  # type: ignore[no-any-return]
+        return t
     return legacy_tensor(_dtypes.default.dtype, args, kwargs, strict=False)
 
 

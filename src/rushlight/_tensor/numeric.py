@@ -29,7 +29,7 @@ class _Limits:
         return self._dtype.name
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self._dtype is other._dtype  # type: ignore[attr-defined]
+        return type(self) is type(other) and self._dtype is other._dtype
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._dtype.name))
@@ -184,7 +184,7 @@ def _question(name: str) -> Any:
                 f"{name}(): argument 'input' (position 1) must be Tensor, not "
                 f"{type(input).__name__}"
             )
-        return getattr(_core.dtype_of(input), name)  # type: ignore[no-any-return]
+        return getattr(_core.dtype_of(input), name)
 
     ask.__name__ = ask.__qualname__ = name
     return ask
@@ -427,11 +427,11 @@ def compiled_with_cxx11_abi() -> bool:
 def typename(obj: Any, /) -> str:
     """The name of an object's type, a tensor's old type name."""
     if isinstance(obj, Tensor):
-        return obj.type()  # type: ignore[attr-defined,no-any-return]
+        return obj.type()
     kind = obj if hasattr(obj, "__qualname__") else type(obj)
     module = getattr(kind, "__module__", "") or ""
     if module in ("builtins", "__builtin__", ""):
-        return kind.__qualname__  # type: ignore[no-any-return]
+        return kind.__qualname__
     return f"{module}.{kind.__qualname__}"
 
 

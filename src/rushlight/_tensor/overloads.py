@@ -194,7 +194,7 @@ def _register_shapes() -> None:
 def _sum_to_size(self: Tensor, size: Any) -> Tensor:
     from .._ops import casting
 
-    return casting.sum_to.call(self, tuple(size))  # type: ignore[no-any-return]
+    return casting.sum_to.call(self, tuple(size))
 
 
 def _at_least(n: int) -> Any:

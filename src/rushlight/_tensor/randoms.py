@@ -104,17 +104,17 @@ def _into_out(kind: str, generator: Any, size: Any, out: Any, *parameters: Any) 
         into(kind, np.empty(size, out._data.dtype), out)
     draw_into(out, generator, _METHOD_OF[kind], *parameters)
     bump(out)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _unit(kind: str) -> None:
     """``rand`` and ``randn`` and their ``_like``."""
 
     def make(size: Any, dtype: Any, *options: Any) -> Tensor:
-        return _drawn(kind, None, size, numpy_dtype(dtype), options)  # type: ignore[no-any-return]
+        return _drawn(kind, None, size, numpy_dtype(dtype), options)
 
     def make_from(size: Any, generator: Any, dtype: Any, *options: Any) -> Tensor:
-        return _drawn(kind, generator, size, numpy_dtype(dtype), options)  # type: ignore[no-any-return]
+        return _drawn(kind, generator, size, numpy_dtype(dtype), options)
 
     def make_out(size: Any, out: Any, dtype: Any, *options: Any) -> Tensor:
         check_out(out, dtype)
@@ -160,7 +160,7 @@ def _randint(
     low: Any, high: Any, size: Any, generator: Any, dtype: Any, *options: Any
 ) -> Tensor:
     _check_bounds(low, high)
-    return _drawn("randint", generator, size, dtype.numpy, options, low, high)  # type: ignore[no-any-return]
+    return _drawn("randint", generator, size, dtype.numpy, options, low, high)
 
 
 def _check_bounds(low: Any, high: Any) -> None:
@@ -257,7 +257,7 @@ def _check_randperm(n: int, numpy: Any) -> None:
 
 def _randperm(n: int, generator: Any, dtype: Any, *options: Any) -> Tensor:
     _check_randperm(n, dtype.numpy)
-    return _drawn("randperm", generator, (n,), dtype.numpy, options, n)  # type: ignore[no-any-return]
+    return _drawn("randperm", generator, (n,), dtype.numpy, options, n)
 
 
 def _randperm_out(n: int, generator: Any, out: Any, *_: Any) -> Tensor:
@@ -298,7 +298,7 @@ def _traced(node: str, source: Any, values: Tensor) -> Tensor:
     """`values` as drawn from the parameters `source`."""
     if not _core.thread.grad or source._edge is None:
         return values
-    return random.WITHOUT_GRADIENT[node].call(source, values)  # type: ignore[no-any-return]
+    return random.WITHOUT_GRADIENT[node].call(source, values)
 
 
 def _base_requires_grad(x: Tensor) -> bool:
@@ -348,15 +348,15 @@ _bernoulli_each = _overwritten("bernoulli_", "bernoulli_tensor", "BernoulliBackw
 
 def _random_from(x: Tensor, low: Any, high: Any, generator: Any) -> Tensor:
     if high is None:
-        return _random_upwards(x, low, generator)  # type: ignore[no-any-return]
-    return _random_between(x, low, high, generator)  # type: ignore[no-any-return]
+        return _random_upwards(x, low, generator)
+    return _random_between(x, low, high, generator)
 
 
 def _bernoulli_of_tensor(x: Tensor, p: Any, generator: Any) -> Tensor:
     p = p.detach()
     if p._data.shape != x._data.shape:
         p = p.expand(x._data.shape)
-    return _bernoulli_each(x, p, generator)  # type: ignore[no-any-return]
+    return _bernoulli_each(x, p, generator)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -386,14 +386,14 @@ def _normal(mean: Any, std: Any, generator: Any) -> Tensor:
     t = finish(np.empty(shape, numpy))
     if not isinstance(std, Tensor):
         draw_into(t, generator, "normal", 0.0, std)
-        return _traced("NormalBackward1", mean, t.add(mean.detach()))  # type: ignore[attr-defined]
+        return _traced("NormalBackward1", mean, t.add(mean.detach()))
     draw_into(t, generator, "normal", 0.0, 1.0)
-    t = t.mul(std.detach())  # type: ignore[attr-defined]
+    t = t.mul(std.detach())
     if not isinstance(mean, Tensor):
-        return _traced("NormalBackward2", std, t.add(mean))  # type: ignore[attr-defined]
-    t = t.add(mean.detach())  # type: ignore[attr-defined]
+        return _traced("NormalBackward2", std, t.add(mean))
+    t = t.add(mean.detach())
     if _core.thread.grad and (mean._edge is not None or std._edge is not None):
-        return random.NORMAL_OF_TWO.call(mean, std, t)  # type: ignore[no-any-return]
+        return random.NORMAL_OF_TWO.call(mean, std, t)
     return t
 
 
@@ -407,7 +407,7 @@ def _normal_float_out(mean: Any, std: Any, size: Any, generator: Any, out: Any,
         into("normal", np.empty(size, out._data.dtype), out)
     draw_into(out, generator, "normal", mean, std)
     bump(out)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _poisson(rate: Any, generator: Any) -> Tensor:

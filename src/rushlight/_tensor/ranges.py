@@ -255,7 +255,7 @@ def _end_point(name: str, start: Any, end: Any) -> tuple[Any, Any]:
             f"{name} only supports 0-dimensional start and end tensors, but got start with "
             f"{sizes[0]} dimension(s) and end with {sizes[1]} dimension(s)."
         )
-    values = [v.item() if isinstance(v, Tensor) else v for v in (start, end)]  # type: ignore[attr-defined]
+    values = [v.item() if isinstance(v, Tensor) else v for v in (start, end)]
     return values[0], values[1]
 
 

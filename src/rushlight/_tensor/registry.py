@@ -41,10 +41,12 @@ class Overloads:
         made = self._made.get(method)
         if made is None:
             from .._define.dispatch import make_dispatcher
+            from .._define.prototype import prototype
 
             made = make_dispatcher(self.name, self.schemas, self.targets, method)
             made.__name__ = made.__qualname__ = self.name
             made.__module__ = "torch"
+            made.__wrapped__ = prototype(self.name, self.schemas)
             self._made[method] = made
         return made
 

@@ -192,7 +192,7 @@ def _batched(
             engine.gradients_of(sources, one, wanted, keep or not last, create_graph, allow_unused)
         )
     return tuple(
-        None if column[0] is None else TEN.stack(list(column), 0)  # type: ignore[attr-defined]
+        None if column[0] is None else TEN.stack(list(column), 0)
         for column in zip(*rows, strict=True)
     )
 

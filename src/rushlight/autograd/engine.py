@@ -340,6 +340,9 @@ class Pass:
                     self._leaf(edge, pending.pop(edge))
 
     def _leaf(self, leaf: Tensor, g: Any) -> None:
+        k = RAW if self.k is None else self.k
+        if k.dtype_of(g) != leaf._data.dtype:  # a formula's constants made bfloat16 float32
+            g = fit(k, g, tuple(g.shape), leaf._data.dtype)
         hooks = leaf.__dict__.get("_tensor_hooks")
         if hooks:
             for hook in tuple(hooks.values()):

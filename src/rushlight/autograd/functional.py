@@ -308,7 +308,7 @@ def _single(func: Callable[..., Any], of: str) -> Callable[..., Tensor]:
             raise RuntimeError(
                 f"The Tensor returned by the function given to {of} should contain a single element"
             )
-        return outputs[0] if not outputs[0]._data.ndim else _ops.view(outputs[0], ())  # type: ignore[no-any-return]
+        return outputs[0] if not outputs[0]._data.ndim else _ops.view(outputs[0], ())
 
     return checked
 

@@ -34,7 +34,7 @@ def _flags(function: Any) -> int:
         if inner is None:
             return 0
         function = inner
-    return function.__code__.co_flags  # type: ignore[no-any-return]
+    return function.__code__.co_flags
 
 
 def decorate(mode: Any, function: Any) -> Any:
@@ -113,7 +113,7 @@ def _resumed(mode: Any, inner: Any) -> Any:
                     inner.close()
                 raise
             except BaseException as error:
-                step, argument = inner.throw, error  # type: ignore[assignment]
+                step, argument = inner.throw, error
     except StopIteration as stop:
         return stop.value
 

@@ -208,4 +208,4 @@ def register_multi_grad_hook(
 
         return hook
 
-    return _Handle(tuple(t.register_hook(hook_for(i)) for i, t in enumerate(tensors)))  # type: ignore[attr-defined]
+    return _Handle(tuple(t.register_hook(hook_for(i)) for i, t in enumerate(tensors)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..utils.hooks import RemovableHandle
 
 
-class Hooks(dict):  # type: ignore[type-arg]
+class Hooks(dict):
     """Hooks by the id of their handle."""
 
     __slots__ = ("__weakref__",)
@@ -40,7 +40,7 @@ class Hooks(dict):  # type: ignore[type-arg]
         ctx.hooks.discard(id(self))
 
 
-class Retained(list):  # type: ignore[type-arg]
+class Retained(list):
     """Weak references to the tensors that want the gradient which arrives at an edge."""
 
     __slots__ = ()
@@ -165,4 +165,4 @@ def get_backward_hooks(self: Tensor) -> Hooks | None:
     edge = self._edge
     if edge is None:
         return None
-    return (self if edge is LEAF else edge).__dict__.get("_tensor_hooks")  # type: ignore[no-any-return]
+    return (self if edge is LEAF else edge).__dict__.get("_tensor_hooks")

@@ -10,7 +10,7 @@ from weakref import ref
 
 from .. import _core
 from .._core import FREED_CELL, LEAF, Node, Tensor, thread, visible, wrap
-from .._define.kinds import quick_parse
+from .._define.quick import quick_parse
 from . import hooks as hooks_module
 from . import messages, observer
 
@@ -37,7 +37,7 @@ def _shown(edge: Any) -> tuple[Any, int]:
 
 def _metadata(self: Node) -> dict[Any, Any]:
     """A dict for the user's own remarks."""
-    return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+    return self.__dict__.setdefault("_metadata", {})
 
 
 def _sequence_nr(self: Node) -> int:
@@ -204,7 +204,7 @@ class AccumulateGrad:
     @property
     def metadata(self) -> dict[Any, Any]:
         """A dict for the user's own remarks."""
-        return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+        return self.__dict__.setdefault("_metadata", {})
 
     def register_hook(self, fn: Any) -> RemovableHandle:
         """Call ``fn((), grad_outputs)`` after the gradient was added."""
@@ -231,7 +231,7 @@ def accumulator_of(leaf: Tensor) -> AccumulateGrad:
     if found is None:
         found = AccumulateGrad(leaf)
         leaf.__dict__["_accumulator"] = ref(found)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def node_of(t: Tensor) -> tuple[Any, int]:
@@ -247,5 +247,5 @@ Node.metadata = property(_metadata)  # type: ignore[attr-defined]
 Node.register_hook = register_hook  # type: ignore[attr-defined]
 Node.register_prehook = register_prehook  # type: ignore[attr-defined]
 Node._sequence_nr = _sequence_nr  # type: ignore[attr-defined]
-Node.__init_subclass__ = classmethod(_describe)  # type: ignore[assignment,arg-type]
-Node.__call__ = _call  # type: ignore[attr-defined,method-assign]
+Node.__init_subclass__ = classmethod(_describe)  # type: ignore[assignment]
+Node.__call__ = _call  # type: ignore[method-assign]

@@ -42,7 +42,7 @@ class Variable(metaclass=_VariableMeta):
             data = wrap(np.empty(0, dtypes.default.dtype.numpy))
         if not isinstance(data, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
-        made: Any = data.detach()  # type: ignore[attr-defined]
+        made: Any = data.detach()
         if requires_grad:
             made.requires_grad_(True)
         return made

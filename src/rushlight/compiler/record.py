@@ -42,7 +42,7 @@ class Rec:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.value.shape  # type: ignore[no-any-return]
+        return self.value.shape
 
     @property
     def dtype(self) -> Any:
@@ -50,7 +50,7 @@ class Rec:
 
     @property
     def ndim(self) -> int:
-        return self.value.ndim  # type: ignore[no-any-return]
+        return self.value.ndim
 
     def __neg__(self) -> Any:
         if _is_number(self.value):

@@ -133,7 +133,7 @@ def _redraw_normals(
     bad = (data < low) | (data > high)
     while bad.any():
         again = _core.wrap(np.empty_like(data))
-        again.normal_(mean, std, generator=generator)  # type: ignore[attr-defined]
+        again.normal_(mean, std, generator=generator)
         data[bad] = again._data[bad]
         bad = (data < low) | (data > high)
 

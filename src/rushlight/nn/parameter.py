@@ -71,7 +71,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
                 "correct the detach() semantics defined by its __torch_dispatch__() implementation."
             )
         t._is_param = True
-        return t  # type: ignore[no-any-return]
+        return t
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         done = memo.get(id(self))

@@ -58,7 +58,7 @@ class Rule:
         assert positional == self.states + counts, "counts come after the other states"
 
     def __call__(self, k: Any, p: Any, g: Any, *states: Any, **keywords: Any) -> tuple[Any, ...]:
-        return self.formula(k, p, g, *states, **keywords)  # type: ignore[no-any-return]
+        return self.formula(k, p, g, *states, **keywords)
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"

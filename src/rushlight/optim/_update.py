@@ -182,8 +182,9 @@ class FormulaOptimizer(Optimizer):
                     *counts, **scalars, **dict(zip(rule.attributes, choices, strict=True)),
                 )  # fmt: skip
                 for name, value in zip(rule.states, results[1:], strict=False):
-                    if name in names and value is not state[name]:
-                        inplace.write(state[name], value)
+                    if name in names:
+                        # Not written into the old tensor, which backward may need.
+                        state[name] = value
                 for name, value in zip(rule.counts, results[1 + len(rule.states) :], strict=True):
                     state[name]._data.fill(as_float(value))
                 inplace.write(p, results[0])

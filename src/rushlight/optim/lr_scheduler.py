@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from ._schedules.base import EPOCH_DEPRECATION_WARNING, LRScheduler, _LRScheduler
+from ._schedules.base import LRScheduler, _LRScheduler
 from ._schedules.combined import ChainedScheduler, ReduceLROnPlateau, SequentialLR
 from ._schedules.cyclic import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from ._schedules.shapes import (
-    ConstantLR, CosineAnnealingLR, ExponentialLR, LambdaLR, LinearLR, MultiplicativeLR, MultiStepLR,
-    PolynomialLR, StepLR,
+    ConstantLR,
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    MultiplicativeLR,
+    MultiStepLR,
+    PolynomialLR,
+    StepLR,
 )  # fmt: skip
 
 __all__ = [

@@ -418,7 +418,7 @@ def _fitted(p: Tensor, value: Any, key: Any = None) -> Any:
     if isinstance(value, Tensor):
         if key == "step" or not _core.dtype_of(p).is_floating_point:
             return value
-        return value if value._data.dtype == p._data.dtype else value.to(p.dtype)  # type: ignore[attr-defined]
+        return value if value._data.dtype == p._data.dtype else value.to(p.dtype)
     if isinstance(value, dict):
         return {k: _fitted(p, v, k) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -75,7 +75,7 @@ class RemovableHandle:
     def __enter__(self) -> RemovableHandle:
         return self
 
-    def __exit__(self, type: Any, value: Any, tb: Any) -> None:  # noqa: A002 - PyTorch's names
+    def __exit__(self, type: Any, value: Any, tb: Any) -> None:
         self.remove()
 
 

@@ -6,7 +6,6 @@ import random
 
 from cases import Case, lines
 
-
 KINDS = "int int slice slice slice none dots list tensor mask bool".split()
 
 

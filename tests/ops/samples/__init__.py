@@ -1,7 +1,17 @@
 """Samples of every row: arguments in the order of its schema, drawn from a seeded generator."""
 
 from . import (
-    casting, convolution, elementwise, image, index, linalg, loss, movement, pointwise, reduce, sorting,
+    casting,
+    convolution,
+    elementwise,
+    image,
+    index,
+    linalg,
+    loss,
+    movement,
+    pointwise,
+    reduce,
+    sorting,
     writing,
 )  # fmt: skip
 from .table import TABLE, Entry, Sample, samples_of

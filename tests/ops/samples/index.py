@@ -5,6 +5,7 @@ import numpy as np
 
 from .table import Sample, samples
 
+
 def _indices(draw):
     """(shape of x, index arrays, places) of one and of two indices."""
     one = [

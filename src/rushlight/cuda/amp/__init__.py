@@ -11,7 +11,7 @@ from ..._missing import missing_attribute
 def _scaler() -> Any:
     amp = import_module("rushlight.amp")
 
-    class GradScaler(amp.GradScaler):  # type: ignore[misc,name-defined]
+    class GradScaler(amp.GradScaler):  # type: ignore[name-defined]
         """``torch.amp.GradScaler("cuda", ...)`` under its old name."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,7 +26,7 @@ def _scaler() -> Any:
 def _autocast() -> Any:
     amp = import_module("rushlight.amp")
 
-    class autocast(amp.autocast):  # type: ignore[misc,name-defined]
+    class autocast(amp.autocast):  # type: ignore[name-defined]
         """``torch.amp.autocast("cuda", ...)`` under its old name."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -320,13 +320,18 @@ def rrelu(
     return _randomly_leaky(input, lower, upper, training)
 
 
-def _randomly_leaky(input: Tensor, lower: float, upper: float, training: bool) -> Tensor:
+def _randomly_leaky(input: Any, lower: float, upper: float, training: bool) -> Tensor:
     if not training:
         mean = (lower + upper) / 2
         return activation.rrelu_mean.call(input, mean)  # type: ignore[no-any-return]
     import rushlight
 
-    slope = rushlight.empty_like(input).detach().uniform_(lower, upper)
+    # Only elements that leak draw, in double precision whatever the dtype.
+    slope = rushlight.ones_like(input).detach()
+    kind = input._data.dtype.type
+    lower, upper = float(kind(lower)), float(kind(upper))
+    leaking = slope.new_empty(int((input._data <= 0).sum()), dtype=rushlight.float64)
+    slope._data[input._data <= 0] = leaking.uniform_(lower, upper)._data
     return activation.rrelu_with_noise.call(input, slope)  # type: ignore[no-any-return]
 
 
@@ -431,11 +436,12 @@ def gumbel_softmax(
 
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    gumbels = -torch.empty_like(logits).detach().exponential_().log()
-    gumbels = (logits + gumbels) / tau
+    x: Any = logits
+    gumbels = -torch.empty_like(x).detach().exponential_().log()
+    gumbels = (x + gumbels) / tau
     soft = rows.softmax.call(gumbels, dim)
     if not hard:
         return soft  # type: ignore[no-any-return]
     index = soft.max(dim, keepdim=True)[1]
-    one_hot = torch.zeros_like(logits).detach().scatter_(dim, index, 1.0)
+    one_hot = torch.zeros_like(x).detach().scatter_(dim, index, 1.0)
     return one_hot - soft.detach() + soft  # type: ignore[no-any-return]

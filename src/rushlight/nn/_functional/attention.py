@@ -80,7 +80,8 @@ def scaled_dot_product_attention(
     _check_attention(q, k, v, attn_mask)
     if is_causal and attn_mask is not None and (q._data.ndim != 4 or dropout_p > 0.0):
         raise RuntimeError(
-            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
         )
     if enable_gqa and q._data.ndim > 2:
         heads = q._data.shape[-3]
@@ -145,9 +146,9 @@ def bilinear(
             f"expected {w.shape[0]}"
         )
     outputs, left, right = w.shape
-    matrix: Any = weight.permute(1, 0, 2)  # type: ignore[attr-defined]
+    matrix: Any = weight.permute(1, 0, 2)
     matrix = reshape(matrix, (left, outputs * right))
     product: Any = matmul(reshape(input1, (-1, left)), matrix)
     product = reshape(product, (-1, outputs, right)) * reshape(input2, (-1, 1, right))
     out = reshape(product.sum(-1), (*a.shape[:-1], outputs))
-    return out if bias is None else out + bias  # type: ignore[operator,no-any-return]
+    return out if bias is None else out + bias

@@ -28,7 +28,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     # Each vector is divided by its own length, so that large ones do not overflow.
     a = a / a.norm(2, dim, keepdim=True).clamp_min(eps)
     b = b / b.norm(2, dim, keepdim=True).clamp_min(eps)
-    return (a * b).sum(dim)  # type: ignore[no-any-return]
+    return (a * b).sum(dim)
 
 
 def pairwise_distance(
@@ -43,8 +43,8 @@ def pairwise_distance(
     >>> F.pairwise_distance(torch.tensor([[3., 4.]]), torch.tensor([[0., 0.]]))
     tensor([5.0000])
     """
-    difference: Any = x1 - x2 + eps  # type: ignore[operator]
-    return difference.norm(p, -1, keepdim)  # type: ignore[no-any-return]
+    difference: Any = x1 - x2 + eps
+    return difference.norm(p, -1, keepdim)
 
 
 def pdist(input: Tensor, p: float = 2) -> Tensor:
@@ -65,8 +65,8 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     if p < 0:
         raise RuntimeError("pdist only supports non-negative p values")
     rows, columns = np.triu_indices(input._data.shape[0], 1)
-    left = input.index_select(0, torch.from_numpy(rows))  # type: ignore[attr-defined]
-    right = input.index_select(0, torch.from_numpy(columns))  # type: ignore[attr-defined]
-    return (left - right).norm(p, -1)  # type: ignore[no-any-return]
+    left = input.index_select(0, torch.from_numpy(rows))
+    right = input.index_select(0, torch.from_numpy(columns))
+    return (left - right).norm(p, -1)
 
 

@@ -26,10 +26,10 @@ def _reduction(size_average: Any, reduce: Any, reduction: str) -> str:
 
 
 def _warn_about_sizes(input: Tensor, target: Tensor) -> None:
-    if target.size() != input.size():  # type: ignore[attr-defined]
+    if target.size() != input.size():
         warnings.warn(
-            f"Using a target size ({target.size()}) that is different to the input size "  # type: ignore[attr-defined]
-            f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "  # type: ignore[attr-defined]
+            f"Using a target size ({target.size()}) that is different to the input size "
+            f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
             stacklevel=3,
         )
@@ -38,8 +38,8 @@ def _warn_about_sizes(input: Tensor, target: Tensor) -> None:
 def _reduced(loss: Any, reduction: str) -> Tensor:
     number = get_enum(reduction)
     if number == rows.NONE:
-        return loss  # type: ignore[no-any-return]
-    return loss.mean() if number == _MEAN else loss.sum()  # type: ignore[no-any-return]
+        return loss
+    return loss.mean() if number == _MEAN else loss.sum()
 
 
 # ---- classes ------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _nll(
                 f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}"
             )
         _check_class_weights(weight, x.shape[1], True)
-        return rows.nll_loss2d.call(  # type: ignore[no-any-return]
+        return rows.nll_loss2d.call(
             input, target, weight, reduction, ignore_index
         )
     wanted = (x.shape[0], *x.shape[2:])
@@ -128,10 +128,10 @@ def _nll_rows(
     _check_class_weights(weight, classes, False)
     _check_labels(target)
     if x.ndim == 2:
-        return rows.nll_loss.call(  # type: ignore[no-any-return]
+        return rows.nll_loss.call(
             input, target, weight, reduction, ignore_index
         )
-    return rows.nll_loss_single.call(  # type: ignore[no-any-return]
+    return rows.nll_loss_single.call(
         input, target, weight, reduction, ignore_index
     )
 
@@ -225,10 +225,10 @@ def _soft_targets(
         logs = logs * reshape(weight, tuple(shape))
     terms = logs * target
     if reduction == rows.NONE:
-        return -terms.sum(axis)  # type: ignore[no-any-return]
+        return -terms.sum(axis)
     if reduction == rows.SUM:
-        return -terms.sum()  # type: ignore[no-any-return]
-    return rows.div_number.call(-terms.sum(), float(batch))  # type: ignore[no-any-return]
+        return -terms.sum()
+    return rows.div_number.call(-terms.sum(), float(batch))
 
 
 def _smoothed(
@@ -256,7 +256,7 @@ def _smoothed(
             found = target.masked_fill(ignored, 0)
             chosen = weight.index_select(0, found.flatten()).masked_fill(ignored.flatten(), 0.0)
             smooth = smooth.sum() / chosen.sum()
-    return (  # type: ignore[no-any-return]
+    return (
         rows.mul_number.call(hard, 1 - smoothing)
         + rows.mul_number.call(smooth, smoothing / classes)
     )
@@ -286,13 +286,13 @@ def binary_cross_entropy(
     number = get_enum(_reduction(size_average, reduce, reduction))
     if target._data.shape != input._data.shape:
         raise ValueError(
-            f"Using a target size ({target.size()}) that is different to the input size "  # type: ignore[attr-defined]
-            f"({input.size()}) is deprecated. Please ensure they have the same size."  # type: ignore[attr-defined]
+            f"Using a target size ({target.size()}) that is different to the input size "
+            f"({input.size()}) is deprecated. Please ensure they have the same size."
         )
     if weight is not None:
         not_differentiable("binary_cross_entropy", weight=weight)
-        weight = weight.expand(input._data.shape)  # type: ignore[attr-defined]
-    return rows.binary_cross_entropy.call(  # type: ignore[no-any-return]
+        weight = weight.expand(input._data.shape)
+    return rows.binary_cross_entropy.call(
         input, target, weight, number
     )
 
@@ -319,7 +319,7 @@ def binary_cross_entropy_with_logits(
     number = get_enum(_reduction(size_average, reduce, reduction))
     if target._data.shape != input._data.shape:
         raise ValueError(
-            f"Target size ({target.size()}) must be the same as input size ({input.size()})"  # type: ignore[attr-defined]
+            f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
     if target._data.dtype.kind in "iu":
         a, b = (_dtypes.from_numpy(t._data.dtype).type_name for t in (input, target))
@@ -331,7 +331,7 @@ def binary_cross_entropy_with_logits(
     if out._data.dtype != target._data.dtype:
         # PyTorch computes in the memory of ``1 - target``.
         out = cast.call(out, target._data.dtype)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def kl_div(
@@ -369,7 +369,7 @@ def kl_div(
         loss = y.xlogy(y) - y * x
     if reduction == "batchmean":
         total = loss.sum()
-        return total / x.size()[0] if x.dim() else total  # type: ignore[no-any-return]
+        return total / x.size()[0] if x.dim() else total
     return _reduced(loss, reduction)
 
 

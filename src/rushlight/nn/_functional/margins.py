@@ -54,7 +54,7 @@ def mse_loss(
     reduction = _reduction(size_average, reduce, reduction)
     input, target = _together(input, target)
     if weight is None:
-        return rows.mse_loss.call(  # type: ignore[no-any-return]
+        return rows.mse_loss.call(
             input, target, get_enum(reduction)
         )
     return _weighted(rows.mse_loss.call(input, target, rows.NONE), input, weight, reduction)
@@ -65,7 +65,7 @@ def _weighted(losses: Any, input: Tensor, weight: Any, reduction: str) -> Tensor
         raise ValueError("Weights and input must have the same size.")
     losses = losses * weight
     if get_enum(reduction) == rows.MEAN:
-        return losses.sum() / weight.sum()  # type: ignore[no-any-return]
+        return losses.sum() / weight.sum()
     return _reduced(losses, reduction)
 
 
@@ -84,7 +84,7 @@ def l1_loss(
     _warn_about_sizes(input, target)
     reduction = _reduction(size_average, reduce, reduction)
     input, target = _together(input, target)
-    losses = (input - target).abs()  # type: ignore[operator]
+    losses = (input - target).abs()
     if weight is None:
         return _reduced(losses, reduction)
     return _weighted(losses, input, weight, reduction)
@@ -109,10 +109,10 @@ def smooth_l1_loss(
     reduction = _reduction(size_average, reduce, reduction)
     input, target = _together(input, target)
     if beta == 0.0:
-        return _reduced((input - target).abs(), reduction)  # type: ignore[operator]
+        return _reduced((input - target).abs(), reduction)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    return rows.smooth_l1_loss.call(  # type: ignore[no-any-return]
+    return rows.smooth_l1_loss.call(
         input, target, get_enum(reduction), float(beta)
     )
 
@@ -138,7 +138,7 @@ def huber_loss(
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     number = get_enum(reduction)
     if weight is None:
-        return rows.huber_loss.call(  # type: ignore[no-any-return]
+        return rows.huber_loss.call(
             input, target, number, float(delta)
         )
     if weight._data.shape != input._data.shape:
@@ -159,7 +159,7 @@ def soft_margin_loss(
     """
     number = get_enum(_reduction(size_average, reduce, reduction))
     not_differentiable("soft_margin_loss", target=target)
-    return rows.soft_margin_loss.call(  # type: ignore[no-any-return]
+    return rows.soft_margin_loss.call(
         *_together(input, target), number
     )
 
@@ -345,7 +345,7 @@ def multi_margin_loss(
             f"Input has shape {list(x.shape)}."
         )
     not_differentiable("multi_margin_loss", weight=weight)
-    return rows.multi_margin_loss.call(  # type: ignore[no-any-return]
+    return rows.multi_margin_loss.call(
         input, target, weight, int(p), float(margin), number
     )
 
@@ -370,7 +370,7 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}"
         )
-    return rows.multilabel_margin_loss.call(  # type: ignore[no-any-return]
+    return rows.multilabel_margin_loss.call(
         input, target, number
     )
 

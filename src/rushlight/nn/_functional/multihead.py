@@ -35,8 +35,8 @@ def _check_shapes(
         )
     if key_padding_mask is not None and key_padding_mask.dim() != rank - 1:
         raise AssertionError(
-            f"For {how} ({suffix}) `query`, expected `key_padding_mask` to be `None` or {rank - 1}-D "
-            f"but found {key_padding_mask.dim()}-D tensor instead"
+            f"For {how} ({suffix}) `query`, expected `key_padding_mask` to be `None` or "
+            f"{rank - 1}-D but found {key_padding_mask.dim()}-D tensor instead"
         )
     if attn_mask is not None:
         if attn_mask.dim() not in (2, 3):
@@ -61,8 +61,8 @@ def _as_numbers(mask: Any, name: str, other: Any, like: Any) -> Any:
         raise AssertionError(f"only bool and floating types of {name} are supported")
     if other is not None and other._data.dtype != mask._data.dtype:
         warnings.warn(
-            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for "
-            "both instead.",
+            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type "
+            "for both instead.",
             stacklevel=3,
         )
     if kind != "b":
@@ -81,7 +81,7 @@ def _projected(
             for x, w, b in zip((query, key, value), separate, biases, strict=True)
         )
     if query is key and key is value:
-        return linear(query, weight, bias).chunk(3, -1)  # type: ignore[attr-defined,no-any-return]
+        return linear(query, weight, bias).chunk(3, -1)
     weights = weight.chunk(3)
     return tuple(  # type: ignore[return-value]
         linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
@@ -129,7 +129,8 @@ def multi_head_attention_forward(
     length, batch, width = q.shape
     if is_causal and mask is None:
         raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint."
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
+            "method `generate_square_subsequent_mask` to create this mask."
         )
     padding = _as_numbers(padding, "key_padding_mask", mask, q)
     mask = _as_numbers(mask, "attn_mask", None, q)
@@ -151,8 +152,8 @@ def multi_head_attention_forward(
     if mask is not None:
         mask = _attention_mask(mask, length, k.shape[0], batch * num_heads)
     if bias_k is not None and bias_v is not None:
-        k = torch.cat([k, bias_k.repeat(1, batch, 1)])  # type: ignore[attr-defined]
-        v = torch.cat([v, bias_v.repeat(1, batch, 1)])  # type: ignore[attr-defined]
+        k = torch.cat([k, bias_k.repeat(1, batch, 1)])
+        v = torch.cat([v, bias_v.repeat(1, batch, 1)])
         mask, padding = (None if m is None else pad(m, (0, 1)) for m in (mask, padding))
     q = q.contiguous().view(length, batch * num_heads, head).transpose(0, 1)
     if static_k is None:
@@ -189,11 +190,11 @@ def multi_head_attention_forward(
         if mask is not None:
             one = mask.shape[0] == 1
             mask = mask.unsqueeze(0) if one else mask.view(batch, num_heads, -1, seen)
-        heads = (t.view(batch, num_heads, -1, head) for t in (q, k, v))
-        out = scaled_dot_product_attention(*heads, mask, p, is_causal)
+        q, k, v = (t.view(batch, num_heads, -1, head) for t in (q, k, v))
+        out = scaled_dot_product_attention(q, k, v, mask, p, is_causal)
         out = out.permute(2, 0, 1, 3).contiguous().view(batch * length, width)
         weights = None
-    out = linear(out, out_proj_weight, out_proj_bias).view(length, batch, width)  # type: ignore[attr-defined]
+    out = linear(out, out_proj_weight, out_proj_bias).view(length, batch, width)
     if not batched:
         out = out.squeeze(1)
         weights = None if weights is None else weights.squeeze(0)

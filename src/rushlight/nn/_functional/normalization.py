@@ -82,7 +82,7 @@ def _batch_norm(
         out = rows.batch_norm_eval.call(x, w, b, mean, var, eps)
     if out._data.dtype != input._data.dtype:
         out = cast.call(out, input._data.dtype)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def _update(running: Tensor, found: Tensor, momentum: float, factor: float) -> None:
@@ -156,14 +156,15 @@ def instance_norm(
             "Expected running_mean and running_var to be defined when use_input_stats is false"
         )
     images, channels = shape[0], shape[1]
-    repeated = [
-        None if t is None else t.repeat(images)  # type: ignore[attr-defined]
+    repeated: Any = [
+        None if t is None else t.repeat(images)
         for t in (running_mean, running_var, weight, bias)
     ]
     flat = reshape(input, (1, images * channels, *shape[2:]))
-    out = _batch_norm(flat, *repeated, use_input_stats, momentum, eps)
+    mean, var, w, b = repeated
+    out = _batch_norm(flat, mean, var, w, b, use_input_stats, momentum, eps)
     if use_input_stats:
-        for running, found in ((running_mean, repeated[0]), (running_var, repeated[1])):
+        for running, found in ((running_mean, mean), (running_var, var)):
             if running is not None:
                 average = mean_row.call(reshape(found, (images, channels)), (0,), False)
                 surgery.write(running, average)
@@ -220,7 +221,7 @@ def layer_norm(
             )
     x, w, b = _common("LayerNormKernelImpl", input, weight, bias)
     out = rows.layer_norm.call(x, w, b, len(kept), eps)
-    return out if x is input else cast.call(out, input._data.dtype)  # type: ignore[no-any-return]
+    return out if x is input else cast.call(out, input._data.dtype)
 
 
 def rms_norm(
@@ -258,7 +259,7 @@ def rms_norm(
         weight = cast.call(weight, _dtypes.FLOAT32)
     if weight is not None:
         out = out * weight
-    return out if x is input else cast.call(out, input._data.dtype)  # type: ignore[no-any-return]
+    return out if x is input else cast.call(out, input._data.dtype)
 
 
 def group_norm(
@@ -306,7 +307,7 @@ def group_norm(
             )
     x, w, b = _common("GroupNormKernelImpl", input, weight, bias)
     out = rows.group_norm.call(x, w, b, num_groups, eps)
-    return out if x is input else cast.call(out, input._data.dtype)  # type: ignore[no-any-return]
+    return out if x is input else cast.call(out, input._data.dtype)
 
 
 def local_response_norm(
@@ -342,7 +343,7 @@ def local_response_norm(
         mean = avg_pool3d(square, (size, 1, 1), stride=1)
         mean = reshape(mean, (shape[0], 1, *shape[1:]))
     mean = mean.squeeze(1)
-    return input / (mean * alpha + k).pow(beta)  # type: ignore[no-any-return]
+    return input / (mean * alpha + k).pow(beta)
 
 
 def normalize(
@@ -354,10 +355,10 @@ def normalize(
     >>> torch.nn.functional.normalize(torch.tensor([[3., 4.]]))
     tensor([[0.6000, 0.8000]])
     """
-    length = input.norm(p, dim, keepdim=True).clamp_min(eps)  # type: ignore[attr-defined]
+    length = input.norm(p, dim, keepdim=True).clamp_min(eps)
     result = input / length.expand_as(input)
     if out is None:
-        return result  # type: ignore[no-any-return]
+        return result
     from ..._ops.elementwise import div
 
     return surgery.write_out(div, result, out)

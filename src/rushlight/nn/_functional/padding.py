@@ -39,7 +39,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             f"padding length {len(sizes)} and input of dimension {ndim}"
         )
     if mode == "constant":
-        return rows.constant_pad_nd.call(  # type: ignore[no-any-return]
+        return rows.constant_pad_nd.call(
             input, sizes, 0 if value is None else value
         )
     if value is not None and value != 0:
@@ -52,7 +52,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             f"Padding size {len(sizes)} is not supported for {ndim}D input tensor."
         )
     _check(input._data, sizes, rank, mode)
-    return rows.copy_pad[mode, rank].call(input, sizes, mode)  # type: ignore[no-any-return]
+    return rows.copy_pad[mode, rank].call(input, sizes, mode)
 
 
 def _check(x: Any, sizes: tuple[int, ...], rank: int, mode: str) -> None:

@@ -137,7 +137,7 @@ adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max_pools(3)
 def _lp_pool(
     rank: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Tensor:
-    power = input.pow(norm_type)  # type: ignore[attr-defined]
+    power = input.pow(norm_type)
     sizes = (kernel_size,) * rank if isinstance(kernel_size, int) else tuple(kernel_size)
     count = 1
     for n in sizes:
@@ -146,8 +146,8 @@ def _lp_pool(
         f"avg_pool{rank}d", rank, power, kernel_size, stride, 0, ceil_mode, True, None
     )
     # The sum of the window; a negative one (odd powers) keeps its sign but has no root.
-    positive = sign.call(out) * relu.call(abs(out))  # type: ignore[arg-type]
-    return (positive * count).pow(1.0 / norm_type)  # type: ignore[no-any-return]
+    positive = sign.call(out) * relu.call(abs(out))
+    return (positive * count).pow(1.0 / norm_type)
 
 
 def lp_pool1d(

@@ -132,12 +132,12 @@ def embedding_bag(
                 f"{count - 1}, but got {padding_idx}"
             )
         padding_idx %= count
-    numbers: Any = input.long()  # type: ignore[attr-defined]
+    numbers: Any = input.long()
     found: Any = embedding_function(
         numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
     )
     if per_sample_weights is not None:
-        found = found * per_sample_weights.unsqueeze(-1)  # type: ignore[attr-defined]
+        found = found * per_sample_weights.unsqueeze(-1)
     places, counts, bags = _bags(input, offsets, include_last_offset)
     if padding_idx is not None:
         known = numbers._data if places is None else numbers._data[places]
@@ -151,12 +151,12 @@ def _pooled(found: Any, counts: Any, bags: int, mode: str) -> Tensor:
     inside: Any = wrap(counts[:, :, None])
     if mode == "max":
         if not counts.shape[1]:
-            return found.sum(1)  # type: ignore[no-any-return]
+            return found.sum(1)
         best = found.masked_fill(inside.logical_not(), float("-inf")).amax(1)
         empty = wrap(~counts.any(1)[:, None])
-        return best.masked_fill(empty, 0.0)  # type: ignore[no-any-return]
+        return best.masked_fill(empty, 0.0)
     total = found.masked_fill(inside.logical_not(), 0.0).sum(1)
     if mode == "sum":
-        return total  # type: ignore[no-any-return]
+        return total
     sizes = np.maximum(counts.sum(1), 1)[:, None].astype(found._data.dtype)
-    return total / wrap(sizes)  # type: ignore[no-any-return]
+    return total / wrap(sizes)

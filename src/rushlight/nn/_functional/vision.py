@@ -117,7 +117,7 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input ({shown(x.shape[2:])})"
             f" output ({shown(sizes)})"
         )
-    return image.resample[name, rank].call(  # type: ignore[no-any-return]
+    return image.resample[name, rank].call(
         input, sizes, scales, taps, bool(align_corners)
     )
 
@@ -158,7 +158,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     tensor([[[[0., 1.],
               [2., 3.]]]])
     """
-    return image.pixel_shuffle.call(input, upscale_factor)  # type: ignore[no-any-return]
+    return image.pixel_shuffle.call(input, upscale_factor)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -168,7 +168,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     >>> torch.nn.functional.pixel_unshuffle(torch.ones(1, 1, 4, 4), 2).shape
     torch.Size([1, 4, 2, 2])
     """
-    return image.pixel_unshuffle.call(input, downscale_factor)  # type: ignore[no-any-return]
+    return image.pixel_unshuffle.call(input, downscale_factor)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
@@ -179,7 +179,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     >>> torch.nn.functional.channel_shuffle(x, 2).flatten()
     tensor([0., 2., 1., 3.])
     """
-    return image.channel_shuffle.call(input, groups)  # type: ignore[no-any-return]
+    return image.channel_shuffle.call(input, groups)
 
 
 native_channel_shuffle = channel_shuffle
@@ -191,7 +191,7 @@ def _pair(value: Any, name: str) -> tuple[int, int]:
     found = tuple(int(v) for v in value)
     if len(found) != 2:
         raise RuntimeError(f"It is expected {name} equals to 2, but got size {len(found)}")
-    return found  # type: ignore[return-value]
+    return found
 
 
 def _windows(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> tuple[Any, ...]:
@@ -239,7 +239,7 @@ def unfold(
             f"of sliding blocks as {_shown(max(b, 0) for b in blocks)}, but its components must be "
             "at least one."
         )
-    return image.im2col.call(  # type: ignore[no-any-return]
+    return image.im2col.call(
         input, kernel, dilations, pads, strides
     )
 
@@ -286,7 +286,7 @@ def fold(
             f"{blocks[0]} * {blocks[1]} = {blocks[0] * blocks[1]}, but got "
             f"input.size(2)={x.shape[-1]}."
         )
-    return image.col2im.call(  # type: ignore[no-any-return]
+    return image.col2im.call(
         input, size, kernel, dilations, pads, strides
     )
 

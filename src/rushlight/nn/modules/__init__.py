@@ -64,7 +64,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 HOME_OF = {name: home for home, names in HOMES.items() for name in names}
 
-__all__ = sorted(HOME_OF)  # noqa: PLE0605 - made from the table above
+__all__ = sorted(HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

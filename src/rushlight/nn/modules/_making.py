@@ -39,7 +39,7 @@ def _shape_error(shape: Any) -> Exception:
 
 def empty_parameter(shape: Any, device: Any = None, dtype: Any = None) -> Parameter:
     """A parameter whose values are still to be set."""
-    return make(Parameter, _array(np.empty, shape, device, dtype), True)  # type: ignore[no-any-return]
+    return make(Parameter, _array(np.empty, shape, device, dtype), True)
 
 
 def empty_tensor(shape: Any, device: Any = None, dtype: Any = None) -> Tensor:

@@ -222,5 +222,5 @@ def _type_name(value: Any) -> str:
     kind = value.__class__
     if kind.__module__ in ("builtins", "torch") and kind is not Tensor:
         prefix = "" if kind.__module__ == "builtins" else "torch."
-        return prefix + kind.__name__  # type: ignore[no-any-return]
-    return kind.__name__  # type: ignore[no-any-return]
+        return prefix + kind.__name__
+    return kind.__name__

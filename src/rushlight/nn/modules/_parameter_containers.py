@@ -246,7 +246,7 @@ class ParameterDict(Module):
             for key, value in self.items()
         )
 
-    def __call__(self, input: Any) -> Any:  # noqa: A002 - PyTorch's name
+    def __call__(self, input: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")
 
 

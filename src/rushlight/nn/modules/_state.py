@@ -256,29 +256,29 @@ def _take(
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
             f"object from checkpoint but received {type(value)}"
         )
-    if not target.shape and len(value.shape) == 1:  # type: ignore[attr-defined]
+    if not target.shape and len(value.shape) == 1:
         value = value[0]  # scalars in files of PyTorch before 0.4
-    if value.shape != target.shape:  # type: ignore[attr-defined]
+    if value.shape != target.shape:
         return (
             f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
-            f"the shape in current model is {target.shape}."  # type: ignore[attr-defined]
+            f"the shape in current model is {target.shape}."
         )
     try:
         with no_grad():
             if not assign:
-                target.copy_(value)  # type: ignore[attr-defined]
+                target.copy_(value)
                 return None
             if isinstance(target, Parameter):
-                wanted = target.requires_grad  # type: ignore[attr-defined]
+                wanted = target.requires_grad
                 if not isinstance(value, Parameter):
                     value = Parameter(value, requires_grad=wanted)
                 else:
-                    value.requires_grad_(wanted)  # type: ignore[attr-defined]
+                    value.requires_grad_(wanted)
             setattr(self, name, value)
     except Exception as error:
         return (
             f'While copying the parameter named "{key}", whose dimensions in the model are '
-            f"{target.size()} and whose dimensions in the checkpoint are {value.size()}, "  # type: ignore[attr-defined]
+            f"{target.size()} and whose dimensions in the checkpoint are {value.size()}, "
             f"an exception occurred : {error.args}."
         )
     return None

@@ -192,4 +192,4 @@ def get_buffer(self: Module, target: str) -> Tensor:
     found = getattr(module, name)
     if name not in module._buffers:
         raise AttributeError(f"`{name}` is not a buffer")
-    return found  # type: ignore[no-any-return]
+    return found

@@ -167,7 +167,7 @@ class Sigmoid(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return input.sigmoid()  # type: ignore[attr-defined, no-any-return]
+        return input.sigmoid()
 
 
 class Tanh(Module):
@@ -177,7 +177,7 @@ class Tanh(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return input.tanh()  # type: ignore[attr-defined, no-any-return]
+        return input.tanh()
 
 
 class Hardsigmoid(Module):
@@ -539,9 +539,9 @@ class Softmax2d(Module):
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        if input.dim() not in (3, 4):  # type: ignore[attr-defined]
+        if input.dim() not in (3, 4):
             raise ValueError(
-                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"  # type: ignore[attr-defined]
+                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
             )
         return F.softmax(input, -3, _stacklevel=5)
 

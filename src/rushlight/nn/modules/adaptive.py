@@ -116,12 +116,30 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "
                 f"[{y.min().item()}, {y.max().item()}] were found. "
             )
-        log_probabilities = self._get_full_log_prob(x, self.head(x))
-        output = torch.gather(log_probabilities, 1, y.unsqueeze(1)).squeeze(1)
+        output = self._of_targets(torch, x, y)
         loss = (-output).mean()
         if not batched:
             output = output.squeeze(0)
         return _ASMoutput(output, loss)
+
+    def _of_targets(self, torch: Any, x: Any, y: Any) -> Any:
+        """The targets' log probabilities; clusters without a target are not computed."""
+        places, inside, column = [], [], torch.zeros_like(y)
+        for i, (low, high) in enumerate(zip([0, *self.cutoffs], self.cutoffs, strict=False)):
+            rows = ((y >= low) & (y < high)).nonzero().squeeze(1)
+            if not rows.numel():
+                continue
+            places.append(rows)
+            if i == 0:
+                column[rows] = y[rows]
+                inside.append(torch.zeros_like(rows, dtype=x.dtype))
+            else:
+                column[rows] = self.shortlist_size + i - 1
+                of_cluster: Any = F.log_softmax(self.tail[i - 1](x[rows]), dim=1)
+                inside.append(of_cluster.gather(1, (y[rows] - low).unsqueeze(1)).squeeze(1))
+        head: Any = F.log_softmax(self.head(x), dim=1)
+        order = torch.cat(places).argsort()
+        return head.gather(1, column.unsqueeze(1)).squeeze(1) + torch.cat(inside)[order]
 
     def _get_full_log_prob(self, x: Any, head_output: Any) -> Any:
         torch = import_module("rushlight")
@@ -134,8 +152,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def log_prob(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
         """Log probabilities of all classes, (N, n_classes)."""
-        return self._get_full_log_prob(input, self.head(input))  # type: ignore[no-any-return]
+        return self._get_full_log_prob(input, self.head(input))
 
     def predict(self, input: Tensor) -> Tensor:  # noqa: A002
         """The most probable class of each sample."""
-        return self.log_prob(input).argmax(dim=1)  # type: ignore[attr-defined, no-any-return]
+        return self.log_prob(input).argmax(dim=1)

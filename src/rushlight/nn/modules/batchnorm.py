@@ -113,9 +113,9 @@ class _BatchNorm(_NormBase):
         momentum = self.momentum
         factor = 0.0 if momentum is None else momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)  # type: ignore[attr-defined]
+            self.num_batches_tracked.add_(1)
             if momentum is None:  # a cumulative average
-                factor = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
+                factor = 1.0 / float(self.num_batches_tracked)
         own = self.training or (self.running_mean is None and self.running_var is None)
         tracked = not self.training or self.track_running_stats
         return F.batch_norm(
@@ -131,7 +131,7 @@ class _BatchNorm(_NormBase):
 
 
 def _dim_error(input: Tensor, expected: str) -> ValueError:  # noqa: A002
-    return ValueError(f"expected {expected} input (got {input.dim()}D input)")  # type: ignore[attr-defined]
+    return ValueError(f"expected {expected} input (got {input.dim()}D input)")
 
 
 class BatchNorm1d(_BatchNorm):

@@ -77,9 +77,9 @@ class Sequential(Module):
             for i, module in enumerate(args):
                 self.add_module(str(i), module)
 
-    def forward(self, input: Any) -> Any:  # noqa: A002 - PyTorch's name
+    def forward(self, input: Any) -> Any:
         for module in self._modules.values():
-            input = module(input)  # type: ignore[misc]  # noqa: A001
+            input = module(input)  # type: ignore[misc]
         return input
 
     def _name_at(self, index: Any) -> str:

@@ -169,12 +169,12 @@ class _Convolution(_ConvNd):
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - PyTorch's name
         convolve = getattr(F, self._function)
         if self.padding_mode == "zeros":
-            return convolve(  # type: ignore[no-any-return]
+            return convolve(
                 input, weight, bias, self.stride, self.padding, self.dilation, self.groups
             )
         padded = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
         none = (0,) * len(self.kernel_size)
-        return convolve(padded, weight, bias, self.stride, none, self.dilation, self.groups)  # type: ignore[no-any-return]
+        return convolve(padded, weight, bias, self.stride, none, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         return self._conv_forward(input, self.weight, self.bias)
@@ -317,7 +317,7 @@ class _ConvTransposeNd(_ConvNd):
             input, output_size, self.stride, self.padding, self.kernel_size, self._dims,
             self.dilation,
         )  # fmt: skip
-        return getattr(F, self._function)(  # type: ignore[no-any-return]
+        return getattr(F, self._function)(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
             self.dilation,
         )  # fmt: skip

@@ -51,7 +51,7 @@ class Dropout(_DropoutNd):
     tensor([1., 2.])
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
@@ -61,7 +61,7 @@ class Dropout1d(_DropoutNd):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
@@ -71,7 +71,7 @@ class Dropout2d(_DropoutNd):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
@@ -81,7 +81,7 @@ class Dropout3d(_DropoutNd):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout3d.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
@@ -91,7 +91,7 @@ class AlphaDropout(_DropoutNd):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.AlphaDropout.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return F.alpha_dropout(input, self.p, self.training)
 
 
@@ -101,5 +101,5 @@ class FeatureAlphaDropout(_DropoutNd):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.FeatureAlphaDropout.html
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return F.feature_alpha_dropout(input, self.p, self.training)

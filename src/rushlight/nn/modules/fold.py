@@ -33,7 +33,7 @@ class Fold(Module):
         self.stride = stride
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
-        return F.fold(  # type: ignore[no-any-return]
+        return F.fold(
             input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride
         )
 
@@ -62,7 +62,7 @@ class Unfold(Module):
         self.stride = stride
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return F.unfold(  # type: ignore[no-any-return]
+        return F.unfold(
             input, self.kernel_size, self.dilation, self.padding, self.stride
         )
 

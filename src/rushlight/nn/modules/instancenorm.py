@@ -94,8 +94,8 @@ class _InstanceNorm(_NormBase):
                 stacklevel=2,
             )
         if dims == plain:
-            return self._apply_instance_norm(input.unsqueeze(0)).squeeze(0)  # type: ignore[attr-defined, no-any-return]
-        return self._apply_instance_norm(input)  # type: ignore[no-any-return]
+            return self._apply_instance_norm(input.unsqueeze(0)).squeeze(0)
+        return self._apply_instance_norm(input)
 
     def _apply_instance_norm(self, input: Tensor) -> Any:  # noqa: A002
         return F.instance_norm(

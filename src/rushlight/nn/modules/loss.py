@@ -467,10 +467,10 @@ class MultiMarginLoss(_WeightedLoss):
         super().__init__(weight, size_average, reduce, reduction)
         if p != 1 and p != 2:
             raise ValueError("only p == 1 and p == 2 supported")
-        if weight is not None and weight.dim() != 1:  # type: ignore[attr-defined]
+        if weight is not None and weight.dim() != 1:
             raise ValueError(
                 f"MultiMarginLoss: expected weight to be None or 1D tensor, got "
-                f"{weight.dim()}D instead"  # type: ignore[attr-defined]
+                f"{weight.dim()}D instead"
             )
         self.p = p
         self.margin = margin

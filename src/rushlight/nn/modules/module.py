@@ -56,7 +56,7 @@ _missing: Any = object()
 def _typename(value: Any) -> str:
     """A type's name as PyTorch's messages spell it: ``torch.FloatTensor``, ``int``."""
     if isinstance(value, Tensor):
-        return str(value.type())  # type: ignore[attr-defined]
+        return str(value.type())
     kind = value if hasattr(value, "__qualname__") else type(value)
     home = getattr(kind, "__module__", "") or ""
     if home == "rushlight" or home.startswith("rushlight."):
@@ -293,7 +293,7 @@ class Module:
                     raise AttributeError("cannot assign buffer before Module.__init__() call")
                 if name not in state["_parameters"] and name not in state["_modules"]:
                     _forget(state, name, "_buffers")
-                    self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
+                    self.register_buffer(name, value, value.persistent)
                     return
         elif isinstance(value, Module):
             if "_modules" not in state:
@@ -388,7 +388,7 @@ class Module:
         state["_buffers"] = dict(state["_buffers"])
         state["_modules"] = dict(state["_modules"])
         replica.__setstate__(state)
-        replica._is_replica = True  # type: ignore[attr-defined]
+        replica._is_replica = True
         return replica
 
     # ---- parts ------------------------------------------------------------------------------

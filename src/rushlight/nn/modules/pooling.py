@@ -110,7 +110,7 @@ class _MaxUnpoolNd(Module):
         self.padding = self._tuple(padding)
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:  # noqa: A002
-        return getattr(F, self._function)(  # type: ignore[no-any-return]
+        return getattr(F, self._function)(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
 
@@ -219,7 +219,7 @@ class _AvgPoolWithDivisor(_AvgPoolNd):
         self.divisor_override = divisor_override
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return getattr(F, self._function)(  # type: ignore[no-any-return]
+        return getattr(F, self._function)(
             input, self.kernel_size, self.stride, self.padding, self.ceil_mode,
             self.count_include_pad, self.divisor_override,
         )  # fmt: skip
@@ -336,7 +336,7 @@ class _LPPoolNd(Module):
         self.ceil_mode = ceil_mode
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return getattr(F, self._function)(  # type: ignore[no-any-return]
+        return getattr(F, self._function)(
             input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
         )
 
@@ -431,7 +431,7 @@ class _AdaptiveAvgPoolNd(Module):
         self.output_size = output_size
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        return getattr(F, self._function)(input, self.output_size)  # type: ignore[no-any-return]
+        return getattr(F, self._function)(input, self.output_size)
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"

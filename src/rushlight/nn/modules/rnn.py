@@ -472,14 +472,14 @@ class RNNCellBase(Module):
                 f"input has inconsistent input_size: got {x.size(1)} expected {self.input_size}"
             )
         for i, state in enumerate(found):
-            if x.size(0) != state.size(0):  # type: ignore[attr-defined]
+            if x.size(0) != state.size(0):
                 raise RuntimeError(
                     f"Input batch size {x.size(0)} doesn't match hidden{i} batch size "
-                    f"{state.size(0)}"  # type: ignore[attr-defined]
+                    f"{state.size(0)}"
                 )
-            if state.size(1) != self.hidden_size:  # type: ignore[attr-defined]
+            if state.size(1) != self.hidden_size:
                 raise RuntimeError(
-                    f"hidden{i} has inconsistent hidden_size: got {state.size(1)}, expected "  # type: ignore[attr-defined]
+                    f"hidden{i} has inconsistent hidden_size: got {state.size(1)}, expected "
                     f"{self.hidden_size}"
                 )
         return x, found

@@ -42,7 +42,7 @@ class _Table(Module):
             self.weight = Parameter(empty_tensor((rows, columns), device, dtype), trained)
             self.reset_parameters()
             return
-        if list(given.shape) != [rows, columns]:  # type: ignore[attr-defined]
+        if list(given.shape) != [rows, columns]:
             raise AssertionError(
                 "Shape of weight does not match num_embeddings and embedding_dim"
             )
@@ -56,7 +56,7 @@ class _Table(Module):
     def _fill_padding_idx_with_zero(self) -> None:
         if self.padding_idx is not None:
             with no_grad():
-                self.weight[self.padding_idx].fill_(0)  # type: ignore[index]
+                self.weight[self.padding_idx].fill_(0)
 
 
 class Embedding(_Table):
@@ -112,7 +112,7 @@ class Embedding(_Table):
         self.sparse = sparse
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
-        return F.embedding(  # type: ignore[no-any-return]
+        return F.embedding(
             input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
             self.scale_grad_by_freq, self.sparse,
         )  # fmt: skip
@@ -148,9 +148,9 @@ class Embedding(_Table):
             embeddings: the table.
             freeze: whether it stays as it is.
         """
-        if embeddings.dim() != 2:  # type: ignore[attr-defined]
+        if embeddings.dim() != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape  # type: ignore[attr-defined]
+        rows, columns = embeddings.shape
         return cls(
             num_embeddings=rows, embedding_dim=columns, _weight=embeddings, _freeze=freeze,
             padding_idx=padding_idx, max_norm=max_norm, norm_type=norm_type,
@@ -213,7 +213,7 @@ class EmbeddingBag(_Table):
         offsets: Tensor | None = None,
         per_sample_weights: Tensor | None = None,
     ) -> Tensor:
-        return F.embedding_bag(  # type: ignore[no-any-return]
+        return F.embedding_bag(
             input, self.weight, offsets, self.max_norm, self.norm_type, self.scale_grad_by_freq,
             self.mode, self.sparse, per_sample_weights, self.include_last_offset,
             self.padding_idx,
@@ -246,9 +246,9 @@ class EmbeddingBag(_Table):
         padding_idx: int | None = None,
     ) -> EmbeddingBag:
         """An embedding bag over a given table; `freeze`: whether it stays as it is."""
-        if embeddings.dim() != 2:  # type: ignore[attr-defined]
+        if embeddings.dim() != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
-        rows, columns = embeddings.shape  # type: ignore[attr-defined]
+        rows, columns = embeddings.shape
         bag = cls(
             num_embeddings=rows, embedding_dim=columns, _weight=embeddings, max_norm=max_norm,
             norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, mode=mode, sparse=sparse,

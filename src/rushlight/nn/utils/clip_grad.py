@@ -64,7 +64,7 @@ def get_total_norm(
     norm_type = float(norm_type)
     with no_grad():
         if not given:
-            return torch.tensor(0.0)  # type: ignore[no-any-return]
+            return torch.tensor(0.0)
         norms: Any = [t.norm(norm_type) for t in given]
         total = torch.stack(norms).norm(norm_type)
         if error_if_nonfinite and (total.isnan() or total.isinf()):
@@ -73,7 +73,7 @@ def get_total_norm(
                 "non-finite, so it cannot be clipped. To disable this error and scale the "
                 "gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
             )
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def clip_grads_with_norm_(
@@ -88,7 +88,7 @@ def clip_grads_with_norm_(
     with no_grad():
         if not grads:
             return
-        factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)  # type: ignore[operator]
+        factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
         for g in grads:
             g.mul_(factor)
 

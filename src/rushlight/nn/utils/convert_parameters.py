@@ -22,8 +22,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     >>> torch.nn.utils.parameters_to_vector([torch.zeros(1, 2), torch.ones(1)])
     tensor([0., 0., 1.])
     """
-    parts = [p.view(-1) for p in parameters]  # type: ignore[attr-defined]
-    return import_module("rushlight").cat(parts)  # type: ignore[no-any-return]
+    parts = [p.view(-1) for p in parameters]
+    return import_module("rushlight").cat(parts)
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -36,8 +36,8 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
         raise TypeError(f"expected torch.Tensor, but got: {_type_text(vec)}")
     start = 0
     for p in parameters:
-        count = p.numel()  # type: ignore[attr-defined]
-        p.data = vec[start : start + count].view_as(p).data  # type: ignore[attr-defined, index]
+        count = p.numel()
+        p.data = vec[start : start + count].view_as(p).data  # type: ignore[attr-defined]
         start += count
 
 

@@ -34,7 +34,7 @@ _HOW_TO = (
 
 def copied(x: Any) -> Any:
     """`x`, or a copy of it where it is a Tensor."""
-    return x.clone() if isinstance(x, Tensor) else x  # type: ignore[attr-defined]
+    return x.clone() if isinstance(x, Tensor) else x
 
 
 def values(optimizer: Optimizer, key: str) -> list[Any]:

@@ -63,16 +63,16 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     tensors: tuple[Tensor, ...]
 
     def __init__(self, *tensors: Tensor) -> None:
-        assert all(tensors[0].size(0) == t.size(0) for t in tensors), (  # type: ignore[attr-defined]
+        assert all(tensors[0].size(0) == t.size(0) for t in tensors), (
             "Size mismatch between tensors"
         )
         self.tensors = tensors
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
-        return tuple(t[index] for t in self.tensors)  # type: ignore[index]
+        return tuple(t[index] for t in self.tensors)
 
     def __len__(self) -> int:
-        return self.tensors[0].size(0)  # type: ignore[attr-defined,no-any-return]
+        return self.tensors[0].size(0)
 
 
 class StackDataset(Dataset[Any]):
@@ -131,7 +131,7 @@ def _several(dataset: Any, indices: list[Any]) -> list[Any]:
                 "Nested dataset's output size mismatch."
                 f" Expected {len(indices)}, got {len(samples)}"
             )
-        return samples  # type: ignore[no-any-return]
+        return samples
     return [dataset[i] for i in indices]
 
 
@@ -222,7 +222,7 @@ class Subset(Dataset[_T_co]):
     def __getitems__(self, indices: list[int]) -> list[_T_co]:
         chosen = [self.indices[i] for i in indices]
         if callable(getattr(self.dataset, "__getitems__", None)):
-            return self.dataset.__getitems__(chosen)  # type: ignore[attr-defined,no-any-return]
+            return self.dataset.__getitems__(chosen)  # type: ignore[attr-defined]
         return [self.dataset[i] for i in chosen]
 
     def __len__(self) -> int:
@@ -269,7 +269,7 @@ def random_split(
     order = draws.permutation(generator, size).tolist()
     ends = itertools.accumulate(lengths)
     return [
-        Subset(dataset, order[end - length : end])  # type: ignore[misc]
+        Subset(dataset, order[end - length : end])
         for end, length in zip(ends, lengths, strict=True)
     ]
 

@@ -93,7 +93,7 @@ def _process_group() -> tuple[int, int]:
     try:
         from ... import distributed
     except ImportError:
-        distributed = None  # type: ignore[assignment]
+        distributed = None
     ready = getattr(distributed, "is_initialized", None)
     if ready is None or not ready():
         raise ValueError(

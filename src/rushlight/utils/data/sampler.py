@@ -159,8 +159,8 @@ class WeightedRandomSampler(Sampler[int]):
             raise ValueError(
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
-        from ..._tensor.creation import as_tensor
         from ... import _dtypes
+        from ..._tensor.creation import as_tensor
 
         found = as_tensor(weights, dtype=_dtypes.float64)
         if found._data.ndim != 1:

@@ -43,7 +43,7 @@ def default_convert(data: Any) -> Any:
                 clone: Any = copy.copy(data)
                 clone.update({key: default_convert(data[key]) for key in data})
                 return clone
-            return kind({key: default_convert(data[key]) for key in data})  # type: ignore[call-arg]
+            return kind({key: default_convert(data[key]) for key in data})
         except TypeError:
             return {key: default_convert(data[key]) for key in data}
     if isinstance(data, tuple) and hasattr(data, "_fields"):
@@ -57,7 +57,7 @@ def default_convert(data: Any) -> Any:
                 for i, d in enumerate(data):
                     clone[i] = default_convert(d)
                 return clone
-            return kind([default_convert(d) for d in data])  # type: ignore[call-arg]
+            return kind([default_convert(d) for d in data])
         except TypeError:
             return [default_convert(d) for d in data]
     return data
@@ -102,7 +102,7 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
                 clone: Any = copy.copy(first)
                 clone.update(collated)
                 return clone
-            return kind(collated)  # type: ignore[call-arg]
+            return kind(collated)
         except TypeError:
             return collated
     if isinstance(first, tuple) and hasattr(first, "_fields"):
@@ -121,7 +121,7 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
                 for i, part in enumerate(parts):
                     clone[i] = part
                 return clone
-            return kind(parts)  # type: ignore[call-arg]
+            return kind(parts)
         except TypeError:
             return parts
     raise TypeError(_ERROR.format(kind))
@@ -145,14 +145,14 @@ def collate_tensor_fn(batch: Any, *, collate_fn_map: Any = None) -> Tensor:
             if shape:
                 return wrap(np.concatenate(arrays).reshape(len(arrays), *shape))
             return wrap(np.array(arrays, dtype))
-    return movement.stack.call(list(batch), 0)  # type: ignore[attr-defined,no-any-return]
+    return movement.stack.call(list(batch), 0)
 
 
 def collate_numpy_array_fn(batch: Any, *, collate_fn_map: Any = None) -> Tensor:
     """Arrays as one tensor."""
     if batch[0].dtype.kind in "SUO":
         raise TypeError(_ERROR.format(batch[0].dtype))
-    return collate([as_tensor(b) for b in batch], collate_fn_map=collate_fn_map)  # type: ignore[no-any-return]
+    return collate([as_tensor(b) for b in batch], collate_fn_map=collate_fn_map)
 
 
 def collate_numpy_scalar_fn(batch: Any, *, collate_fn_map: Any = None) -> Tensor:

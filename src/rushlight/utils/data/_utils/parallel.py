@@ -183,7 +183,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             for item in ready:
                 if item in links:
                     try:
-                        return transport.receive(item)  # type: ignore[no-any-return]
+                        return transport.receive(item)
                     except (EOFError, ConnectionError):
                         self._raise_death(links[item])
             for item in ready:
