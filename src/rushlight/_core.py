@@ -178,6 +178,7 @@ class Tensor:
 
         # Attached in `_tensor`; users' checkers see the stub `__init__.pyi`.
         def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
         def __add__(self, other: Any) -> Any: ...
         def __radd__(self, other: Any) -> Any: ...
         def __sub__(self, other: Any) -> Any: ...
@@ -536,9 +537,15 @@ class Op:
         "name",
         "schemas",
     )
+    attrs: tuple[str, ...]
+    call: Any
+    forward: Callable[..., Any]
+    formulas: dict[str, Any]
+    inputs: tuple[str, ...]
     node: Any
-    outputs: int
     order: tuple[str, ...]
+    outputs: int
+    schemas: tuple[str, ...]
 
     def __init__(self, name: str, kind: str) -> None:
         self.name = name

@@ -17,9 +17,7 @@ CASES = []
 
 def case(name, *args, x=None, evaluate=False, **kwargs):
     """`x`: shapes of random inputs, or lists of ints wrapped as {"ints": ...}."""
-    CASES.append(
-        {"name": name, "args": list(args), "kwargs": kwargs, "x": x, "evaluate": evaluate}
-    )
+    CASES.append({"name": name, "args": list(args), "kwargs": kwargs, "x": x, "evaluate": evaluate})
 
 
 def ints(values):
@@ -191,6 +189,16 @@ for _name in ("RNN", "LSTM", "GRU"):
 case("RNN", 3, 4, nonlinearity="foo")
 case("RNNCell", 3, 4, nonlinearity="relu", x=[[2, 3]])
 
+# Attention
+_attended = [[3, 2, 4], [3, 2, 4], [3, 2, 4]]
+for _kwargs in ({}, {"bias": False}, {"batch_first": True}, {"dropout": 0.5},
+                {"add_bias_kv": True, "add_zero_attn": True}):  # fmt: skip
+    case("MultiheadAttention", 4, 2, x=_attended, **_kwargs)
+case("MultiheadAttention", 4, 2, kdim=3, vdim=5, x=[[3, 2, 4], [3, 2, 3], [3, 2, 5]])
+case("MultiheadAttention", 4, 2, x=[[3, 2, 5]] * 3)
+case("MultiheadAttention", 4, 3)
+case("MultiheadAttention", 0, 2)
+
 # Losses
 _classes = ints([1, 0])
 for _name in (
@@ -263,9 +271,7 @@ def _run(torch, spec, answer):
     if spec["evaluate"]:
         module.eval()
     torch.manual_seed(1)
-    inputs = [
-        torch.tensor(x["ints"]) if isinstance(x, dict) else torch.rand(x) for x in spec["x"]
-    ]
+    inputs = [torch.tensor(x["ints"]) if isinstance(x, dict) else torch.rand(x) for x in spec["x"]]
     leaf = inputs[0]
     if leaf.is_floating_point():
         leaf.requires_grad_()

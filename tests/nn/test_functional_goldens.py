@@ -24,10 +24,12 @@ _spec.loader.exec_module(runner)
 
 GOLDENS = (HERE / "functional_goldens.jsonl").read_text()
 CASES = [json.loads(line) for line in GOLDENS.splitlines()]
-#: Nodes whose names differ: in-place variants, and ops that PyTorch runs as one and we compose.
-OTHER_NODES = ("SqueezeBackward1", "EluBackward1", "CeluBackward1", "LeakyReluBackward1",
-               "RreluWithNoiseBackward1", "ThresholdBackward1", "NormBackward1", "PdistBackward0",
-               "ScaledDotProductFlashAttentionForCpuBackward0", "EmbeddingBagBackward0")  # fmt: skip
+#: Nodes with another name here: in-place variants, and ops that are one in PyTorch, composed here.
+OTHER_NODES = (
+    "SqueezeBackward1", "EluBackward1", "CeluBackward1", "LeakyReluBackward1",
+    "RreluWithNoiseBackward1", "ThresholdBackward1", "NormBackward1", "PdistBackward0",
+    "ScaledDotProductFlashAttentionForCpuBackward0", "EmbeddingBagBackward0",
+)  # fmt: skip
 
 
 def agree(found, expected, what, tolerance):

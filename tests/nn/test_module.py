@@ -470,7 +470,7 @@ def test_full_backward_hooks():
     y = layer(x)
     assert type(y.grad_fn).__name__ == "BackwardHookFunctionBackward"
     y.sum().backward()
-    ((grad_input,), (grad_output,)), = log
+    (((grad_input,), (grad_output,)),) = log
     assert grad_input.tolist() == x.grad.tolist() == [[2.0, 3.0]]
     assert grad_output.tolist() == [[1.0]]
     handle.remove()
@@ -495,7 +495,7 @@ def test_full_backward_hook_sees_zeros_where_no_gradient_came():
     module.register_full_backward_hook(lambda m, gi, go: log.append((gi, go)))
     a, b = ones(2).requires_grad_(), ones(2).requires_grad_()
     module(a, b)[0].sum().backward()
-    ((ga, gb), (gy, gz)), = log
+    (((ga, gb), (gy, gz)),) = log
     assert (ga.tolist(), gb.tolist(), gy.tolist(), gz) == ([2.0, 2.0], [0.0, 0.0], [1.0, 1.0], None)
 
 

@@ -6,22 +6,28 @@ with the PyTorch of RUSHLIGHT_TORCH_PYTHON. A digest of each request tells when 
 
 import functools
 import hashlib
+import importlib
 import io
 import json
 import os
 import pathlib
 import pickle
+import pkgutil
 import subprocess
 import sys
 
 import numpy as np
 
-import rushlight  # noqa: F401 - fills the op table
+import rushlight._ops
 from rushlight._core import OPS
 from rushlight._define.schema import parse
 
 from . import oracle
 from .samples import TABLE, samples_of
+
+# Some families are imported when first used; here all of them are.
+for _module in pkgutil.iter_modules(rushlight._ops.__path__):
+    importlib.import_module(f"rushlight._ops.{_module.name}")
 
 GOLDENS = pathlib.Path(__file__).with_name("goldens.npz")
 PYTHON = os.environ.get("RUSHLIGHT_TORCH_PYTHON", "")
@@ -79,17 +85,24 @@ def all_requests():
     return [r for name in sorted(TABLE) if name in OPS for r in requests_of(OPS[name])]
 
 
-@functools.cache
 def asked():
     """The answers of PyTorch itself, to everything."""
+    answers, trouble = _asked()
+    if trouble:
+        raise RuntimeError(trouble)
+    return answers
+
+
+@functools.cache
+def _asked():
     text = pickle.dumps(all_requests())
     done = subprocess.run(
         [PYTHON, oracle.__file__], input=text, capture_output=True, check=False,
         env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(done.stderr.decode())
-    return pickle.loads(done.stdout)
+        return None, done.stderr.decode()
+    return pickle.loads(done.stdout), None
 
 
 @functools.cache

@@ -85,7 +85,7 @@ def answer(request):
 
 
 def _array(t):
-    t = t.detach()
+    t = t.detach() + 0 if t._is_zerotensor() else t.detach()
     return (t.float() if str(t.dtype) == "torch.bfloat16" else t).contiguous().numpy()
 
 

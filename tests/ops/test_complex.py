@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rushlight._core import LEAF, OPS, wrap
+from rushlight._ops import complexes  # noqa: F401 - registers the rows
 from rushlight.autograd import engine
 
 SHAPES = [(2, 3), (), (0, 2), (1, 3, 1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 _MADE: dict[str, type] = {}
@@ -16,7 +17,7 @@ def return_type(name: str, fields: tuple[str, ...]) -> Any:
             (_Result,),
             {"__slots__": (), "__module__": "torch.return_types", "_fields": fields,
              "n_fields": len(fields), "n_sequence_fields": len(fields), "n_unnamed_fields": 0,
-             **{f: property(lambda self, i=i: self[i]) for i, f in enumerate(fields)}},
+             **{f: property(itemgetter(i)) for i, f in enumerate(fields)}},
         )  # fmt: skip
     kind = made
 

@@ -11,7 +11,7 @@ from .._define.kinds import elementwise, general
 from .._kernels import select, special
 from .._tensor.registry import public
 from ..autograd import inplace
-from .arguments import floating_only
+from .arguments import refuse
 from .checks import canonical_dim
 from .movement import reshape
 
@@ -24,15 +24,22 @@ _SIXTH = float(np.float32(1 / 6))  # single precision also in double, as in PyTo
 
 # ---- cut off on both sides ----------------------------------------------------------------------
 
+def _hardtanh_check(x: Any, low: float, high: float) -> tuple[float, float]:
+    if x.dtype.kind == "b":
+        raise RuntimeError("Bool inputs not supported for hardtanh")
+    return low, high
+
+
 hardtanh = elementwise(
     "hardtanh", lambda x, low, high: np.minimum(np.maximum(x, _like(x, low)), _like(x, high)),
     "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", attrs=("low", "high"),
+    check=_hardtanh_check,
     x=lambda k, g, x, low, high: k.keep_where(k.logical_and(x > low, x < high), g), public=False,
 )  # fmt: skip
 hardsigmoid = elementwise(
     "hardsigmoid", lambda x: np.minimum(np.maximum(x + _like(x, 3), _like(x, 0)), _like(x, 6))
     / _like(x, 6), "hardsigmoid(Tensor self) -> Tensor", floats=True, promotion="none",
-    check=floating_only("hardsigmoid_cpu"),
+    check=refuse("hardsigmoid_cpu"),
     x=lambda k, g, x: k.keep_where(k.logical_and(x > -3.0, x < 3.0), g * _SIXTH), public=False,
 )  # fmt: skip
 
@@ -44,7 +51,7 @@ def _hardswish(x: Any) -> Any:
 
 hardswish = elementwise(
     "hardswish", _hardswish, "hardswish(Tensor self) -> Tensor", floats=True, promotion="none",
-    check=floating_only("hardswish_cpu"), public=False,
+    check=refuse("hardswish_cpu"), public=False,
     x=lambda k, g, x: k.where(
         x >= 3.0, g, k.keep_where(x > -3.0, g * (x / 3 + 0.5))),
 )  # fmt: skip
@@ -52,16 +59,19 @@ softshrink = elementwise(
     "softshrink", lambda x, width: x - np.minimum(np.maximum(x, _like(x, -width)),
                                                   _like(x, width)),
     "softshrink(Tensor self, Scalar lambd=0.5) -> Tensor", attrs=("width",),
+    check=refuse("softshrink_check"),
     x=lambda k, g, x, width: k.keep_where(k.abs(x) > width, g), public=False,
 )  # fmt: skip
 hardshrink = elementwise(
     "hardshrink", lambda x, width: np.where(np.abs(x) <= _like(x, width), _like(x, 0), x),
     "hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor", attrs=("width",),
+    check=refuse("hardshrink_cpu"),
     x=lambda k, g, x, width: k.keep_where(k.logical_not(k.abs(x) <= width), g),
 )  # fmt: skip
 threshold = elementwise(
     "threshold", lambda x, limit, value: np.where(x <= _like(x, limit), _like(x, value), x),
     "threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor", attrs=("limit", "value"),
+    check=refuse("threshold_cpu", "b"),
     x=lambda k, g, x, limit: k.keep_where(k.logical_not(x <= limit), g),
 )  # fmt: skip
 
@@ -79,7 +89,7 @@ def _mish_slope(k: Any, x: Any) -> Any:
 
 mish = elementwise(
     "mish", _mish, "mish(Tensor self) -> Tensor", floats=True, promotion="none",
-    check=floating_only("mish_cpu"),
+    check=refuse("mish_cpu"),
     x=lambda k, g, x: g * _mish_slope(k, x), public=False,
 )  # fmt: skip
 
@@ -93,7 +103,7 @@ def _celu(x: Any, alpha: float) -> Any:
 
 celu = elementwise(
     "celu", _celu, "celu(Tensor self, Scalar alpha=1.0) -> Tensor", floats=True, promotion="none",
-    check=floating_only("elu_cpu"), x=lambda k, g, x, alpha: k.where(
+    check=refuse("elu_cpu"), x=lambda k, g, x, alpha: k.where(
         x > 0, g, g * k.exp(k.minimum_scalar(x, 0.0) / alpha)),
 )  # fmt: skip
 minimum_scalar = elementwise(
@@ -113,7 +123,7 @@ prelu_kernel = elementwise(
     "prelu_kernel", _prelu, "_prelu_kernel(Tensor self, Tensor weight) -> Tensor",
     x=lambda k, g, x, slope: k.where(x > 0, g, g * slope),
     slope=lambda k, g, x: k.keep_where(x <= 0, k.expand(g * x, tuple(x.shape))), promotion="equal",
-    public=False,
+    check=refuse("prelu_cpu", tensors=2), public=False,
 )  # fmt: skip
 
 
@@ -164,7 +174,8 @@ rrelu_with_noise = elementwise(
 
 rrelu_mean = elementwise(
     "rrelu_mean", lambda x, slope: np.where(x > _like(x, 0), x, x * _like(x, slope)),
-    "_rrelu_mean(Tensor self, float slope) -> Tensor",
+    "_rrelu_mean(Tensor self, float slope) -> Tensor", floats=True, promotion="none",
+    check=refuse("leaky_relu_cpu"),
     x=lambda k, g, x, slope: k.where(x > 0, g, g * slope), node="RreluWithNoiseBackward0",
     public=False,
 )  # fmt: skip

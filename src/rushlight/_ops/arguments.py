@@ -25,14 +25,20 @@ def half_precision(x: Tensor) -> bool:
     return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
-def floating_only(name: str) -> Any:
-    """A row's `check` that refuses integers as PyTorch's kernel `name` does."""
+def refuse(kernel: str, kinds: str = "iub", half: bool = True, tensors: int = 1) -> Any:
+    """A row's `check` that refuses dtypes as PyTorch's `kernel` does.
 
-    def check(x: Any, *others: Any) -> tuple[Any, ...]:
-        if x.dtype.kind != "f":
-            d = _dtypes.from_numpy(x.dtype)
-            if d.category < _dtypes.FLOATING:
-                raise NotImplementedError(f"\"{name}\" not implemented for '{d.type_name}'")
-        return others
+    Args:
+        kinds: NumPy's letters of the refused dtypes.
+        half: whether float16 and bfloat16 are welcome.
+        tensors: how many arguments come before the attributes.
+    """
+
+    def check(*arguments: Any) -> tuple[Any, ...]:
+        dtype = arguments[0].dtype
+        if dtype.kind in kinds or (not half and dtype.itemsize == 2 and dtype.kind in "fV"):
+            name = _dtypes.from_numpy(dtype).type_name
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
+        return arguments[tensors:]
 
     return check

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _dtypes
 from .._core import Tensor
 from .._define.variadic import variadic
 
@@ -56,6 +57,10 @@ def _normal(equation: str, ranks: list[int]) -> tuple[list[str], str]:
 def _forward(equation: str, arrays: Any) -> Any:
     spelled, output = _normal(equation, [a.ndim for a in arrays])
     subscripts = ",".join(spelled) + "->" + output
+    dtype = arrays[0].dtype
+    if dtype in _dtypes.LOW_PRECISION:
+        wide = [a.astype(np.float32) for a in arrays]
+        return np.asarray(np.einsum(subscripts, *wide)).astype(dtype)
     out = np.einsum(subscripts, *arrays, optimize=len(arrays) > 1 and arrays[0].size > 256)
     return np.array(out) if out.base is not None else np.asarray(out)
 

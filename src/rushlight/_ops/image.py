@@ -267,7 +267,7 @@ def _resample_row(name: str, node: str) -> Any:
 resample_adjoint = linear(
     "resample_adjoint", _resample_adjoint,
     f"_resample_adjoint(Tensor grad, int[] shape, {_RESAMPLE}",
-    inputs=("y",), y=lambda k, g, y_shape, scales, mode, align: k.resample(
+    inputs=("y",), floats=True, y=lambda k, g, y_shape, scales, mode, align: k.resample(
         g, tuple(y_shape[2:]), scales, mode, align),
     public=False,
 )  # fmt: skip

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtypes
 from .._define.kinds import general, linear
 from .._kernels import reduce, special
+from .arguments import refuse
 
 NONE, MEAN, SUM = 0, 1, 2
 
@@ -39,16 +39,6 @@ def _numel(shape: Any) -> int:
     return max(1, n)
 
 
-def _refuse_integers(name: str) -> Any:
-    def check(x: Any, *others: Any) -> tuple[Any, ...]:
-        d = _dtypes.from_numpy(x.dtype)
-        if d.category < _dtypes.FLOATING:
-            raise NotImplementedError(f"\"{name}\" not implemented for '{d.type_name}'")
-        return others[1:]
-
-    return check
-
-
 # ---- differences: mean square, Huber ------------------------------------------------------------
 
 
@@ -72,7 +62,7 @@ def _mse_slope(k: Any, g: Any, x: Any, y: Any, reduction: int) -> Any:
 mse_loss = general(
     "mse_loss", _mse, "mse_loss(Tensor self, Tensor target, int reduction=Mean) -> Tensor",
     x=_mse_slope, y=lambda k, g, x, y, reduction: _mse_slope(k, g, y, x, reduction),
-    same_dtype=(0, 1), promotion="same", floats=True, check=_refuse_integers("mse_cpu"),
+    same_dtype=(0, 1), promotion="same", floats=True, check=refuse("mse_cpu", tensors=2),
     public=False,
 )  # fmt: skip
 
@@ -95,7 +85,7 @@ smooth_l1_loss = general(
     x=_smooth_l1_slope,
     y=lambda k, g, x, y, reduction, beta: _smooth_l1_slope(k, g, y, x, reduction, beta),
     same_dtype=(0, 1), promotion="same", floats=True,
-    check=_refuse_integers("smooth_l1_cpu"), public=False, node="SmoothL1LossBackward0",
+    check=refuse("smooth_l1_cpu", tensors=2), public=False, node="SmoothL1LossBackward0",
 )  # fmt: skip
 
 
@@ -116,7 +106,7 @@ huber_loss = general(
     "huber_loss(Tensor self, Tensor target, int reduction=Mean, float delta=1.0) -> Tensor",
     x=_huber_slope,
     y=lambda k, g, x, y, reduction, delta: _huber_slope(k, g, y, x, reduction, delta),
-    same_dtype=(0, 1), promotion="same", floats=True, check=_refuse_integers("huber_cpu"),
+    same_dtype=(0, 1), promotion="same", floats=True, check=refuse("huber_cpu", tensors=2),
     public=False,
 )  # fmt: skip
 
@@ -161,7 +151,7 @@ def _bce_target_gradient(k: Any, g: Any, x: Any, weight: Any, reduction: int) ->
     g = _per_element(k, g, x.shape, reduction)
     if weight is not None:
         g = g * weight
-    return g * (k.maximum_scalar(k.log1p(-x), _LEAST_LOG) - k.maximum_scalar(k.log(x), _LEAST_LOG))
+    return g * (k.log1p(-x) - k.log(x))
 
 
 # `clamp(min=...)` with a gradient that stops at the bound.
@@ -423,7 +413,7 @@ multi_margin_slope = general(
     "_multi_margin_slope(Tensor self, Tensor target, Tensor? weight, Tensor grad, int p, "
     "float margin) -> Tensor", inputs=("x", "target", "weight", "y"), optional=("weight",),
     x=_first_only("multi_margin_loss_backward"), y=_first_only("multi_margin_loss_backward"),
-    public=False,
+    public=False, check=refuse("multi_margin_loss_cpu_kernel", half=False, tensors=4),
 )  # fmt: skip
 multi_margin_loss = general(
     "multi_margin_loss", _multi_margin,
@@ -431,7 +421,7 @@ multi_margin_loss = general(
     "int reduction) -> Tensor", inputs=("x", "target", "weight"), optional=("weight",),
     x=lambda k, g, x, target, weight, p, margin, reduction: k.multi_margin_slope(
         x, target, weight, _one_each(k, g, tuple(x.shape), reduction), p, margin),
-    floats=True, promotion="none", public=False,
+    check=refuse("multi_margin_loss_cpu_kernel", half=False, tensors=3), public=False,
 )  # fmt: skip
 
 
@@ -461,13 +451,15 @@ multilabel_slope = general(
     "_multilabel_slope(Tensor self, Tensor target, Tensor grad) -> Tensor",
     inputs=("x", "target", "y"), x=_first_only("multilabel_margin_loss_backward"),
     y=_first_only("multilabel_margin_loss_backward"), public=False,
+    check=refuse("multilabel_margin_loss_forward_out_frame", half=False, tensors=3),
 )  # fmt: skip
 multilabel_margin_loss = general(
     "multilabel_margin_loss", lambda x, target, reduction: (
         _reduced(_multilabel(x, target)[0], reduction) if x.ndim == 2
         else _multilabel(x, target)[0]),
     "_multilabel_margin_loss(Tensor self, Tensor target, int reduction) -> Tensor",
-    inputs=("x", "target"), floats=True, promotion="none",
+    inputs=("x", "target"),
+    check=refuse("multilabel_margin_loss_forward_out_frame", half=False, tensors=2),
     x=lambda k, g, x, target, reduction: k.multilabel_slope(
         x, target, _one_each(k, g, tuple(x.shape), reduction)),
     public=False,

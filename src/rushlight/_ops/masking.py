@@ -52,7 +52,7 @@ def _masked_fill(x: Any, mask: Any, value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         value = copying.as_element(value, x.dtype)
     if mask.shape == x.shape:
-        out = x.copy()
+        out = np.array(x)
     else:
         out = np.array(np.broadcast_to(x, _together(x, mask)), order="C")
     np.copyto(out, value, "unsafe", where=mask)

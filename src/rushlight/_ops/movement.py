@@ -340,7 +340,8 @@ fold_repeats = linear(
 
 
 def _cat_pieces(k: Any, g: Any, xs_shapes: Any, dim: int, need: Any) -> list[Any]:
-    pieces, start = [], 0
+    pieces: list[Any] = []
+    start = 0
     for shape, wanted in zip(xs_shapes, need, strict=True):
         size = shape[dim] if len(shape) > dim else 0
         if not wanted:

@@ -163,6 +163,12 @@ def _batch_gradients_composed(
 fused("batch_norm_gradients", _batch_gradients_raw, _batch_gradients_composed)
 
 
+_ONE_DTYPE: dict[str, Any] = {
+    "same_dtype": (0, 1, 2), "promotion": "equal", "floats": True,
+    "mismatch": lambda x, other: "mixed dtype (CPU): all inputs must share same datatype.",
+}  # fmt: skip
+
+
 def _outputs(*tensors: Any) -> Any:
     return tensors
 
@@ -173,6 +179,7 @@ batch_norm_train = joint(
     "_batch_norm_train(Tensor input, Tensor? weight, Tensor? bias, float eps) -> "
     "(Tensor, Tensor, Tensor)",
     _batch_norm_gradients, ("x", "w", "b"), inputs=("x", "w", "b"), optional=("w", "b"),
+    **_ONE_DTYPE,
     outputs=3, differentiable_outputs=(True, False, False), returns=_outputs,
     residuals=("mean", "rstd"), recomputed=("mean", "rstd"), recompute=_batch_statistics,
     node="NativeBatchNormBackward0", public=False,
@@ -332,6 +339,7 @@ layer_norm = joint(
     "layer_norm", _layer_norm,
     "_layer_norm(Tensor input, Tensor? weight, Tensor? bias, int rank, float eps) -> Tensor",
     _layer_norm_gradients, ("x", "w", "b"), inputs=("x", "w", "b"), optional=("w", "b"),
+    **_ONE_DTYPE,
     residuals=("mean", "rstd"), recomputed=("mean", "rstd"), recompute=_layer_statistics,
     node="NativeLayerNormBackward0", public=False,
 )  # fmt: skip
@@ -379,6 +387,7 @@ group_norm = joint(
     "group_norm", _group_norm,
     "_group_norm(Tensor input, Tensor? weight, Tensor? bias, int groups, float eps) -> Tensor",
     _group_norm_gradients, ("x", "w", "b"), inputs=("x", "w", "b"), optional=("w", "b"),
+    **_ONE_DTYPE,
     residuals=("mean", "rstd"), recomputed=("mean", "rstd"), recompute=_group_statistics,
     node="NativeGroupNormBackward0", public=False,
 )  # fmt: skip

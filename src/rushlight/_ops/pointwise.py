@@ -38,13 +38,15 @@ polygamma = elementwise(
     "polygamma", special.polygamma, "polygamma(int n, Tensor self) -> Tensor", floats=True,
     inputs=("x",), x=lambda k, g, x, n: g * k.polygamma(n + 1, x),
 )  # fmt: skip
-frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g: g)
+frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g: g,
+                   floats=True, kernel="frac_cpu")  # fmt: skip
 logaddexp = elementwise(
     "logaddexp", np.logaddexp, "logaddexp(Tensor self, Tensor other) -> Tensor", floats=True,
-    x=lambda k, g, x, out: g * k.exp(x - out), y=lambda k, g, y, out: g * k.exp(y - out),
+    kernel="logaddexp_cpu", x=lambda k, g, x, out: g * k.exp(x - out), y=lambda k, g, y, out: g * k.exp(y - out),
 )  # fmt: skip
 hypot = elementwise(
-    "hypot", np.hypot, "hypot(Tensor self, Tensor other) -> Tensor",
+    "hypot", np.hypot, "hypot(Tensor self, Tensor other) -> Tensor", floats=True,
+    kernel="hypot_cpu",
     x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out),
 )  # fmt: skip
 fmax = elementwise(
@@ -166,7 +168,7 @@ lerp_scalar = elementwise(
     "lerp_scalar",
     lambda x, y, weight: _lerp(x, y, x.dtype.type(weight)),
     "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", promotion="equal",
-    x=lambda g, weight: g * (1 - weight), y=lambda g, weight: g * weight, node="LerpBackward0",
+    floats=True, kernel="lerp_kernel_scalar", x=lambda g, weight: g * (1 - weight), y=lambda g, weight: g * weight, node="LerpBackward0",
     public=False,
 )  # fmt: skip
 
@@ -180,12 +182,36 @@ def _lerp(x: Any, y: Any, weight: Any) -> Any:
 
 lerp_tensor = elementwise(
     "lerp_tensor", _lerp, "lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
-    promotion="equal", node="LerpBackward1", public=False,
+    promotion="equal", node="LerpBackward1", public=False, floats=True,
+    kernel="lerp_kernel_tensor",
     x=lambda g, w: g * (1 - w), y=lambda g, w: g * w, w=lambda g, x, y: g * (y - x),
     inputs=("x", "y", "w"),
 )  # fmt: skip
+
+
+def _addcmul(x: Any, y: Any, z: Any, value: Any) -> Any:
+    if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
+        wide = (a.astype(np.float32) for a in (x, y, z))
+        return _addcmul(*wide, value).astype(x.dtype)
+    return x + (y * z if value == 1 else x.dtype.type(value) * y * z)
+
+
+def _refuse_integers(x: Any, y: Any, z: Any, value: Any) -> Exception | None:
+    kinds = [t._data.dtype.kind for t in (x, y, z) if isinstance(t, Tensor)]
+    if len(kinds) == 3 and all(kind in "biu" for kind in kinds):
+        return RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release "
+            "addcdiv will perform a true division of tensor1 and tensor2. The historic addcdiv "
+            "behavior can be implemented as (input + value * torch.trunc(tensor1 / tensor2)).to("
+            "input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float "
+            "inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes."
+        )
+    return None
+
+
 addcmul = elementwise(
-    "addcmul", lambda x, y, z, value: x + (y * z if value == 1 else x.dtype.type(value) * y * z),
+    "addcmul", _addcmul,
     "addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
     inputs=("x", "y", "z"), x=lambda g: g, y=lambda g, z, value: g * (z * value),
     z=lambda g, y, value: g * (y * value),
@@ -193,7 +219,8 @@ addcmul = elementwise(
 addcdiv = elementwise(
     "addcdiv", lambda x, y, z, value: x + (y / z if value == 1 else x.dtype.type(value) * (y / z)),
     "addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor",
-    inputs=("x", "y", "z"), floats=True, x=lambda g: g, y=lambda g, z, value: g * (value / z),
+    inputs=("x", "y", "z"), floats=True, refuse=_refuse_integers,
+    x=lambda g: g, y=lambda g, z, value: g * (value / z),
     z=lambda g, y, z, value: -g * (y * value / (z * z)),
 )  # fmt: skip
 xlogy_row = elementwise(

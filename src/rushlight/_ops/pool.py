@@ -12,7 +12,7 @@ from .._core import Tensor
 from .._define.kinds import general, linear
 from .._kernels import pool as kernels
 from .._tensor.registry import public
-from .arguments import require_tensors
+from .arguments import refuse, require_tensors
 from .movement import squeeze, unsqueeze
 from .reduce import mean_row
 
@@ -67,6 +67,7 @@ def _avg_pool_row(rank: int) -> Any:
         f"_avg_pool{rank}d(Tensor self, int[] kernel, int[] stride, int[] padding, "
         "bool ceil_mode, bool count_include_pad, int? divisor_override) -> Tensor",
         attrs=("kernel", "stride", "padding", "ceil_mode", "count_include_pad", "divisor"),
+        check=refuse("avg_pool3d_out_frame", "", half=False) if rank == 3 else None,
         x=lambda k, g, x_shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor:
             k.avg_pool_backward(g, x_shape, kernel, stride, padding, ceil_mode,
                                 count_include_pad, divisor),

@@ -113,6 +113,8 @@ def _topk_check(x: Any, k: Any, dim: Any, largest: Any, sorted: Any) -> tuple[An
     dim = canonical_dim(dim, x.ndim)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
+    if x.dtype.kind == "b":
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     return int(k), dim, bool(largest), bool(sorted)
 
 

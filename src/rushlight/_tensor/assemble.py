@@ -7,7 +7,6 @@ from .._core import Tensor
 from .._define import binding
 from .._ops import (
     activation,
-    complexes,
     composed,
     conv,
     copying,
@@ -33,16 +32,18 @@ from . import (
     convert,
     creation,
     device,
+    gradients,  # noqa: F401 - registers public names of autograd
     grids,
     indexing,
     legacy,
-    numeric, operators,
+    numeric,
+    operators,
     overloads,
     randoms,
     ranges,
-    registry, threads,
+    registry,
+    threads,
 )  # fmt: skip
-from . import gradients  # noqa: F401 - registers public names of autograd
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -59,3 +60,4 @@ operators.attach()
 indexing.attach()
 __all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scatter_reduce", "scattering", "searching", "sorting", "taking"]
 __all__ += ["activation", "composed", "conv", "image", "loss", "norm", "pad", "pool", "softmax"]
+__all__ += ["borrowed", "grids", "numeric", "threads"]

@@ -164,8 +164,9 @@ def _grad_fn(self: Tensor) -> Any:
 def _get_data(self: Tensor) -> Tensor:
     """A tensor over the same memory that autograd does not see: writes to it are not versioned."""
     t = wrap(self._data[...])
-    if type(self) is not Tensor and hasattr(type(self), "_wrap_data"):
-        return type(self)._wrap_data(t)
+    kind: Any = type(self)
+    if kind is not Tensor and hasattr(kind, "_wrap_data"):
+        return kind._wrap_data(t)
     return t
 
 

@@ -226,7 +226,7 @@ def write(x: Tensor, result: Tensor) -> Tensor:
         )
     if value.dtype != data.dtype:
         _check_cast(_core.dtype_of(result), _core.dtype_of(x))
-    handler = ctx.handler
+    handler: Any = ctx.handler
     if handler is not None and getattr(handler, "write", None) is not None:
         handler.write(x, result)
     else:

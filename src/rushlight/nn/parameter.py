@@ -89,7 +89,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     def __reduce_ex__(self, protocol: Any) -> Any:
         from collections import OrderedDict
 
-        arguments = (_without_grad(self), self._edge is not None, OrderedDict())
+        arguments: tuple[Any, ...] = (_without_grad(self), self._edge is not None, OrderedDict())
         state = {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
         if not state:
             return _rebuild_parameter, arguments

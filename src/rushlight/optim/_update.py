@@ -289,7 +289,7 @@ class _Entry:
         self.arrays += self.counts
         self.ids = tuple(map(id, self.arrays + self.arrays[:1]))
         self.flat = _flat(data)
-        self.flats = []
+        self.flats: list[Any] = []
         if data.dtype in LOW_PRECISION:
             self.flat = None
         for name in self.names:

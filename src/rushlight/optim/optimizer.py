@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from .._core import LEAF, Tensor, changed_structure, ctx
+from ..utils._pickling import reduce_ex
 from ..utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ class Optimizer:
 
         wrapper.hooked = True  # type: ignore[attr-defined]
         return wrapper
+
+    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -41,7 +41,8 @@ def case_graph_names(torch):
                x.split(2)[0], x.unbind()[1], x.gather(0, torch.tensor([0])), x.diag(),
                x.view(1, 3).tril(), x.logsumexp(0), x.argmax(), x * x, x - x, x.rsqrt(),
                x.view(1, 3) @ x.view(3, 1), x.view(1, 1, 3) @ x.view(1, 3, 1), x.squeeze(),
-               x.transpose(0, 0), x.contiguous(), x.to(torch.float64), x.float(), x.detach()]  # fmt: skip
+               x.transpose(0, 0), x.contiguous(), x.to(torch.float64), x.float(),
+               x.detach()]  # fmt: skip
     return [type(r.grad_fn).__name__ for r in results]
 
 

@@ -10,7 +10,9 @@ from torch import nn
 # No bias before batch norm: its gradient is rounding noise, which Adam would amplify.
 def build():
     torch.manual_seed(13)
-    network = nn.Sequential(nn.Linear(6, 10, bias=False), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, 2))
+    network = nn.Sequential(
+        nn.Linear(6, 10, bias=False), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, 2)
+    )
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     return network, optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 5, gamma=0.5)
 

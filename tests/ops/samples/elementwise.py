@@ -105,6 +105,7 @@ def keep_where(draw):
         Sample(draw.mask(), draw.normal()),
         Sample(draw.mask(0, 3), draw.normal(0, 3)),
         Sample(draw.mask(40, 40), draw.normal(40, 40)),
+        Sample(draw.mask(2, 1), draw.normal(3)),
     ]
 
 

@@ -11,7 +11,8 @@ from ..._missing import missing_attribute
 HOMES: dict[str, tuple[str, ...]] = {
     "activation": (
         "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
-        "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU",
+        "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "MultiheadAttention", "PReLU",
+        "RReLU",
         "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus",
         "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold",
     ),

@@ -121,9 +121,7 @@ def register_backward_hook(self: Module, hook: Any) -> RemovableHandle:
     return _add(self._backward_hooks, hook)
 
 
-def register_full_backward_hook(
-    self: Module, hook: Any, prepend: bool = False
-) -> RemovableHandle:
+def register_full_backward_hook(self: Module, hook: Any, prepend: bool = False) -> RemovableHandle:
     """Call ``hook(module, grad_input, grad_output)`` once the gradients of the inputs are there.
 
     What it returns replaces the gradients of the inputs.

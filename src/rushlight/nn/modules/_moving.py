@@ -20,6 +20,7 @@ def _apply(self: Module, fn: Callable[[Any], Any], recurse: bool = True) -> Modu
     if recurse:
         for module in self.children():
             module._apply(fn)
+    parameter: Any
     for parameter in self._parameters.values():
         if parameter is None:
             continue
@@ -51,7 +52,7 @@ def apply(self: Module, fn: Callable[[Module], None]) -> Module:
 
     >>> import rushlight as torch
     >>> net = torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh())
-    >>> _ = net.apply(lambda m: print(type(m).__name__))
+    >>> _ = net.apply(lambda m: print(m._get_name()))
     ReLU
     Tanh
     Sequential
@@ -85,7 +86,7 @@ def _floating_to(self: Module, dtype: Any) -> Module:
     return self._apply(lambda t: t.to(dtype) if t.is_floating_point() else t)
 
 
-def float(self: Module) -> Module:  # noqa: A001 - PyTorch's name
+def float(self: Module) -> Module:
     """Convert floating-point parameters and buffers to float32."""
     return _floating_to(self, _dtypes.float32)
 
@@ -105,7 +106,7 @@ def bfloat16(self: Module) -> Module:
     return _floating_to(self, _dtypes.bfloat16)
 
 
-def type(self: Module, dst_type: Any) -> Module:  # noqa: A001 - PyTorch's name
+def type(self: Module, dst_type: Any) -> Module:
     """Convert all parameters and buffers to a dtype."""
     return self._apply(lambda t: t.type(dst_type))
 

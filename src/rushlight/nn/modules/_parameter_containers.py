@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 def _as_parameter(value: Any) -> Any:
     """Tensors become parameters; anything else is kept as it is."""
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else (
-        value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else (value)
     )
 
 

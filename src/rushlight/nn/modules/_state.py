@@ -20,7 +20,7 @@ _STATE_DICT_PAGE = (
 )
 
 
-class _IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpected_keys"))):  # noqa: PYI024 - PyTorch's
+class _IncompatibleKeys(namedtuple("IncompatibleKeys", ("missing_keys", "unexpected_keys"))):
     """What ``load_state_dict`` returns: the keys that only one side had."""
 
     __slots__ = ()
@@ -214,10 +214,8 @@ def _load_from_state_dict(
 ) -> None:
     """Take this module's own entries, not its children's, from `state_dict`."""
     for hook in self._load_state_dict_pre_hooks.values():
-        hook(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
-    own = dict(self._parameters)
+        hook(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
+    own: dict[str, Any] = dict(self._parameters)
     for name, buffer in self._buffers.items():
         if name not in self._non_persistent_buffers_set:
             own[name] = buffer

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
 
-_ASMoutput = namedtuple("_ASMoutput", ("output", "loss"))  # noqa: PYI024 - PyTorch's
+_ASMoutput = namedtuple("_ASMoutput", ("output", "loss"))
 
 
 class AdaptiveLogSoftmaxWithLoss(Module):
@@ -150,10 +150,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             parts.append(inside + head[:, self.shortlist_size + i].unsqueeze(1))
         return torch.cat(parts, dim=1)
 
-    def log_prob(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
+    def log_prob(self, input: Tensor) -> Tensor:
         """Log probabilities of all classes, (N, n_classes)."""
         return self._get_full_log_prob(input, self.head(input))
 
-    def predict(self, input: Tensor) -> Tensor:  # noqa: A002
+    def predict(self, input: Tensor) -> Tensor:
         """The most probable class of each sample."""
         return self.log_prob(input).argmax(dim=1)

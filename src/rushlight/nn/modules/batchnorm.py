@@ -81,7 +81,7 @@ class _NormBase(Module):
             if self.bias is not None:
                 init.zeros_(self.bias)
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - PyTorch's name
+    def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -108,7 +108,7 @@ class _NormBase(Module):
 class _BatchNorm(_NormBase):
     """What the batch norms share: which statistics are used, and when they are updated."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum = self.momentum
         factor = 0.0 if momentum is None else momentum
@@ -130,7 +130,7 @@ class _BatchNorm(_NormBase):
         )
 
 
-def _dim_error(input: Tensor, expected: str) -> ValueError:  # noqa: A002
+def _dim_error(input: Tensor, expected: str) -> ValueError:
     return ValueError(f"expected {expected} input (got {input.dim()}D input)")
 
 
@@ -154,7 +154,7 @@ class BatchNorm1d(_BatchNorm):
     torch.Size([4, 3])
     """
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
+    def _check_input_dim(self, input: Tensor) -> None:
         if input._data.ndim not in (2, 3):
             raise _dim_error(input, "2D or 3D")
 
@@ -165,7 +165,7 @@ class BatchNorm2d(_BatchNorm):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm2d.html
     """
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
+    def _check_input_dim(self, input: Tensor) -> None:
         if input._data.ndim != 4:
             raise _dim_error(input, "4D")
 
@@ -176,7 +176,7 @@ class BatchNorm3d(_BatchNorm):
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm3d.html
     """
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
+    def _check_input_dim(self, input: Tensor) -> None:
         if input._data.ndim != 5:
             raise _dim_error(input, "5D")
 
@@ -209,7 +209,7 @@ class SyncBatchNorm(_BatchNorm):
             raise NotImplementedError("SyncBatchNorm: rushlight has no process groups")
         self.process_group = process_group
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
+    def _check_input_dim(self, input: Tensor) -> None:
         if input._data.ndim < 2:
             raise _dim_error(input, "at least 2D")
 

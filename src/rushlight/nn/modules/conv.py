@@ -62,9 +62,7 @@ class _ConvNd(Module):
         strings = {"same", "valid"}
         if isinstance(padding, str):
             if padding not in strings:
-                raise ValueError(
-                    f"Invalid padding string {padding!r}, should be one of {strings}"
-                )
+                raise ValueError(f"Invalid padding string {padding!r}, should be one of {strings}")
             if padding == "same" and any(s != 1 for s in stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
@@ -166,7 +164,7 @@ class _Convolution(_ConvNd):
             several(0), groups, bias, padding_mode, device, dtype,
         )  # fmt: skip
 
-    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:  # noqa: A002 - PyTorch's name
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         convolve = getattr(F, self._function)
         if self.padding_mode == "zeros":
             return convolve(
@@ -176,7 +174,7 @@ class _Convolution(_ConvNd):
         none = (0,) * len(self.kernel_size)
         return convolve(padded, weight, bias, self.stride, none, self.dilation, self.groups)
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return self._conv_forward(input, self.weight, self.bias)
 
 
@@ -270,7 +268,7 @@ class _ConvTransposeNd(_ConvNd):
 
     def _output_padding(
         self,
-        input: Any,  # noqa: A002
+        input: Any,
         output_size: Any,
         stride: Any,
         padding: Any,
@@ -308,7 +306,7 @@ class _ConvTransposeNd(_ConvNd):
                 )
         return [output_size[d] - least[d] for d in range(num_spatial_dims)]
 
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         if self.padding_mode != "zeros":
             raise ValueError(
                 f"Only `zeros` padding mode is supported for {self.__class__.__name__}"

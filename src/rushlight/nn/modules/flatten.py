@@ -29,7 +29,7 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
+    def forward(self, input: Tensor) -> Tensor:
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -60,7 +60,7 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = unflattened_size
 
-    def _require_tuple_int(self, input: Any) -> None:  # noqa: A002
+    def _require_tuple_int(self, input: Any) -> None:
         if not isinstance(input, tuple | list):
             raise TypeError(
                 f"unflattened_size must be a tuple of ints, but found type {type(input).__name__}"
@@ -72,7 +72,7 @@ class Unflatten(Module):
                     f"{type(element).__name__} at pos {position}"
                 )
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

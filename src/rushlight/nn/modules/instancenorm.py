@@ -32,7 +32,7 @@ class _InstanceNorm(_NormBase):
             num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
         )
 
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - PyTorch's name
+    def _check_input_dim(self, input: Tensor) -> None:
         if input._data.ndim not in self._dims:
             raise _dim_error(input, "{}D or {}D".format(*self._dims))
 
@@ -74,7 +74,7 @@ class _InstanceNorm(_NormBase):
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+    def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         plain = self._get_no_batch_dim()
         dims = input._data.ndim
@@ -97,7 +97,7 @@ class _InstanceNorm(_NormBase):
             return self._apply_instance_norm(input.unsqueeze(0)).squeeze(0)
         return self._apply_instance_norm(input)
 
-    def _apply_instance_norm(self, input: Tensor) -> Any:  # noqa: A002
+    def _apply_instance_norm(self, input: Tensor) -> Any:
         return F.instance_norm(
             input,
             self.running_mean,

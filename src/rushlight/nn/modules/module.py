@@ -13,11 +13,17 @@ from ..._core import Tensor, changed_structure
 from ..parameter import Buffer, Parameter
 from . import _calling, _moving, _state, _traversal
 from ._calling import (
-    _global_buffer_registration_hooks, _global_module_registration_hooks,
-    _global_parameter_registration_hooks, everywhere, register_module_backward_hook,
-    register_module_buffer_registration_hook, register_module_forward_hook,
-    register_module_forward_pre_hook, register_module_full_backward_hook,
-    register_module_full_backward_pre_hook, register_module_module_registration_hook,
+    _global_buffer_registration_hooks,
+    _global_module_registration_hooks,
+    _global_parameter_registration_hooks,
+    everywhere,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )  # fmt: skip
 from ._registry import Registry, plain_state, register_entries
@@ -61,8 +67,10 @@ def _typename(value: Any) -> str:
     home = getattr(kind, "__module__", "") or ""
     if home == "rushlight" or home.startswith("rushlight."):
         home = "torch" + home[len("rushlight") :]
-    return kind.__qualname__ if home in ("", "builtins", "__builtin__") else (
-        f"{home}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if home in ("", "builtins", "__builtin__")
+        else (f"{home}.{kind.__qualname__}")
     )
 
 
@@ -71,7 +79,7 @@ def _addindent(text: str, spaces: int) -> str:
     return text.replace("\n", "\n" + " " * spaces)
 
 
-def _forward_unimplemented(self: Module, *input: Any) -> None:  # noqa: A002 - PyTorch's name
+def _forward_unimplemented(self: Module, *input: Any) -> None:
     """What a call computes; every subclass has its own."""
     raise NotImplementedError(
         f'Module [{type(self).__name__}] is missing the required "forward" function'
@@ -475,6 +483,7 @@ class Module:
                 "instead.",
                 stacklevel=2,
             )
+        parameter: Any
         for parameter in self.parameters():
             grad = parameter.grad
             if grad is None:

@@ -195,7 +195,7 @@ class RNNBase(Module):
 
     # ---- the run ----------------------------------------------------------------------------
 
-    def _check_input(self, input: Any) -> None:  # noqa: A002 - PyTorch's name
+    def _check_input(self, input: Any) -> None:
         weight: Any = self._flat_weights[0]
         if input.dtype != weight.dtype:
             raise ValueError(
@@ -212,13 +212,13 @@ class RNNBase(Module):
     def _state_size(self, batch: int, size: int) -> tuple[int, int, int]:
         return self.num_layers * (2 if self.bidirectional else 1), batch, size
 
-    def _refuse_packed(self, input: Any) -> None:  # noqa: A002
+    def _refuse_packed(self, input: Any) -> None:
         if isinstance(input, tuple):
             raise NotImplementedError(
                 f"torch.nn.{type(self).__name__}: rushlight has no PackedSequence"
             )
 
-    def _layers(self, input: Any, states: list[Any]) -> tuple[Any, list[Any]]:  # noqa: A002
+    def _layers(self, input: Any, states: list[Any]) -> tuple[Any, list[Any]]:
         """All layers over (L, N, *): the output and the final states, stacked."""
         torch = import_module("rushlight")
         directions = 2 if self.bidirectional else 1
@@ -231,14 +231,12 @@ class RNNBase(Module):
                 outputs.append(output)
                 for kept, state in zip(final, last, strict=True):
                     kept.append(state)
-            input = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)  # noqa: A001
+            input = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                input = F.dropout(input, self.dropout, True)  # noqa: A001
+                input = F.dropout(input, self.dropout, True)
         return input, [torch.stack(kept) for kept in final]
 
-    def _run(
-        self, input: Any, states: list[Any], i: int, backwards: bool  # noqa: A002
-    ) -> tuple[Any, list[Any]]:
+    def _run(self, input: Any, states: list[Any], i: int, backwards: bool) -> tuple[Any, list[Any]]:
         """One layer in one direction."""
         torch = import_module("rushlight")
         weights: list[Any] = self.all_weights[i]
@@ -268,7 +266,7 @@ class RNNBase(Module):
 class _PlainRNN(RNNBase):
     """The forward pass of layers with one state."""
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002
+    def forward(self, input: Any, hx: Any = None) -> Any:
         """Output (L, N, D H) and final state (D layers, N, H)."""
         self._refuse_packed(input)
         if input.dim() not in (2, 3):
@@ -297,7 +295,7 @@ class _PlainRNN(RNNBase):
         return output.transpose(0, 1) if self.batch_first else output, last
 
 
-def _time_first(input: Any, batched: bool, batch_first: bool) -> Any:  # noqa: A002
+def _time_first(input: Any, batched: bool, batch_first: bool) -> Any:
     if not batched:
         return input.unsqueeze(1)
     return input.transpose(0, 1) if batch_first else input
@@ -364,13 +362,11 @@ class LSTM(RNNBase):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__("LSTM", *args, **kwargs)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002
+    def forward(self, input: Any, hx: Any = None) -> Any:
         """Output (L, N, D H) and final states (h, c)."""
         self._refuse_packed(input)
         if input.dim() not in (2, 3):
-            raise ValueError(
-                f"LSTM: Expected input to be 2D or 3D, got {input.dim()}D instead"
-            )
+            raise ValueError(f"LSTM: Expected input to be 2D or 3D, got {input.dim()}D instead")
         batched = input.dim() == 3
         x = _time_first(input, batched, self.batch_first)
         sizes = [
@@ -448,7 +444,7 @@ class RNNCellBase(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    def _prepare(self, input: Any, states: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:  # noqa: A002
+    def _prepare(self, input: Any, states: Any, names: tuple[str, ...]) -> tuple[Any, list[Any]]:
         """Input and states with a batch dim, checked."""
         if input.dim() not in (1, 2):
             raise ValueError(
@@ -508,7 +504,7 @@ class RNNCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:
         """The next state."""
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
@@ -534,7 +530,7 @@ class LSTMCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
+    def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The next states (h, c)."""
         x, (h, c) = self._prepare(input, hx, ("hx[0]", "hx[1]"))
         from_input, from_state = self._gates(x, h)
@@ -558,7 +554,7 @@ class GRUCell(RNNCellBase):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:
         """The next state."""
         x, (h,) = self._prepare(input, None if hx is None else (hx,), ("hidden",))
         new = _step_gru(*self._gates(x, h), h)

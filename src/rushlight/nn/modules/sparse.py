@@ -43,9 +43,7 @@ class _Table(Module):
             self.reset_parameters()
             return
         if list(given.shape) != [rows, columns]:
-            raise AssertionError(
-                "Shape of weight does not match num_embeddings and embedding_dim"
-            )
+            raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
         self.weight = Parameter(given, trained)
 
     def reset_parameters(self) -> None:
@@ -111,7 +109,7 @@ class Embedding(_Table):
         self._make_weight(num_embeddings, embedding_dim, _weight, not _freeze, device, dtype)
         self.sparse = sparse
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - PyTorch's name
+    def forward(self, input: Tensor) -> Tensor:
         return F.embedding(
             input, self.weight, self.padding_idx, self.max_norm, self.norm_type,
             self.scale_grad_by_freq, self.sparse,
@@ -209,7 +207,7 @@ class EmbeddingBag(_Table):
 
     def forward(
         self,
-        input: Tensor,  # noqa: A002
+        input: Tensor,
         offsets: Tensor | None = None,
         per_sample_weights: Tensor | None = None,
     ) -> Tensor:

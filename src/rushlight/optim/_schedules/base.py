@@ -14,6 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..._core import Tensor, ctx
+from ...utils._pickling import reduce_ex
 from ..optimizer import Optimizer
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _note_steps(optimizer: Any) -> None:
 
     @functools.wraps(function)
     def step(*args: Any, **kwargs: Any) -> Any:
-        optimizer = reference()
+        optimizer: Any = reference()
         optimizer._opt_called = True
         return function.__get__(optimizer, type(optimizer))(*args, **kwargs)
 
@@ -108,6 +109,7 @@ class LRScheduler:
     _last_lr: list[Any]
     _get_lr_called_within_step = False
     _is_initial = False
+    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..optimizer import Optimizer
 from .base import (
-    LRScheduler, check_optimizer, for_each_group, saved_callable, set_value, tell, values,
+    LRScheduler,
+    check_optimizer,
+    for_each_group,
+    saved_callable,
+    set_value,
+    tell,
+    values,
     warn_get_lr,
 )  # fmt: skip
 

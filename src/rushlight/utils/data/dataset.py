@@ -8,6 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..._core import Tensor
+from .._pickling import reduce_ex
 from ._utils import draws
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Dataset(Generic[_T_co]):
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
+
+    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
 
     def __getitem__(self, index: Any) -> _T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")

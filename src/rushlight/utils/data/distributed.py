@@ -90,10 +90,11 @@ class DistributedSampler(Sampler[int]):
 
 def _process_group() -> tuple[int, int]:
     """Number of processes and rank, from the process group."""
+    distributed: Any = None
     try:
-        from ... import distributed
+        from ... import distributed  # type: ignore[attr-defined,no-redef]
     except ImportError:
-        distributed = None
+        pass
     ready = getattr(distributed, "is_initialized", None)
     if ready is None or not ready():
         raise ValueError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from ..._core import Tensor
+from .._pickling import reduce_ex
 from ._utils import draws
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Sampler(Generic[_T_co]):
 
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
+
+    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
 
     def __iter__(self) -> Iterator[_T_co]:
         raise NotImplementedError
@@ -160,7 +163,7 @@ class WeightedRandomSampler(Sampler[int]):
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
         from ... import _dtypes
-        from ..._tensor.creation import as_tensor
+        from ..._tensor.borrowed import as_tensor
 
         found = as_tensor(weights, dtype=_dtypes.float64)
         if found._data.ndim != 1:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .... import _dtypes
 from ...._core import Tensor, ctx, thread, wrap
 from ...._ops import movement
-from .... import _dtypes
 from ...._tensor.borrowed import as_tensor
 from ...._tensor.creation import tensor
 
@@ -184,6 +184,3 @@ default_collate_fn_map: dict[Any, Any] = {
     str: collate_str_fn,
     bytes: collate_str_fn,
 }
-
-for _function in (default_convert, default_collate, collate):
-    _function.__module__ = "torch.utils.data._utils.collate"

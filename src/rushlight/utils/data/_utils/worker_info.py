@@ -45,5 +45,3 @@ def get_worker_info() -> WorkerInfo | None:
     """
     return here.info
 
-
-WorkerInfo.__module__ = get_worker_info.__module__ = "torch.utils.data._utils.worker"
