@@ -333,6 +333,14 @@ pow_tensor = elementwise(
 )  # fmt: skip
 
 
+pow_base = elementwise(
+    "pow_base", lambda base, y: np.power(y.dtype.type(base), y),
+    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", inputs=("y",), attrs=("base",),
+    y=lambda g, out, base: g * (out * math.log(base)),
+    node="PowBackward2", public=False,
+)  # fmt: skip
+
+
 def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
     """``input ** exponent``, elementwise.
 
@@ -356,7 +364,14 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
             elif exponent < 0:
                 _refuse_negative(input, exponent)
         return pow_scalar.call(input, exponent)
-    return pow_tensor.call(input, exponent)
+    target = _dtypes.result_type(
+        ((_core.dtype_of(exponent), 2), (_dtypes.number_dtype(input), 0))
+    )
+    if target.numpy != exponent._data.dtype:
+        exponent = cast.call(exponent, target.numpy)
+    if isinstance(input, complex) or input <= 0:
+        return pow_tensor.call(input, exponent)
+    return pow_base.call(input, exponent)
 
 
 def _refuse_negative(base: Any, exponent: Any) -> None:

@@ -151,6 +151,17 @@ squeeze = linear(
     check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
     x=lambda k, g, x_shape: k.reshape(g, x_shape), public=False,
 )  # fmt: skip
+squeeze_one = linear(
+    "squeeze_one", lambda x, dim: _squeezed(x, (dim,)),
+    "squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
+    check=lambda x, dim: (canonical_dim(dim, x.ndim),), view=True,
+    x=lambda k, g, x_shape: k.reshape(g, x_shape), node="SqueezeBackward1", public=False,
+)  # fmt: skip
+squeeze_several = linear(
+    "squeeze_several", _squeezed, "squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)",
+    attrs=("dims",), check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
+    x=lambda k, g, x_shape: k.reshape(g, x_shape), node="SqueezeBackward2", public=False,
+)  # fmt: skip
 unsqueeze = linear(
     "unsqueeze", lambda x, dim: np.expand_dims(x, dim),
     "unsqueeze(Tensor(a) self, int dim) -> Tensor(a)",
@@ -303,6 +314,47 @@ as_strided_adjoint = linear(
     public=False,
 )  # fmt: skip
 
+
+def _unfold_check(x: Any, dimension: Any, size: Any, step: Any) -> tuple[int, int, int]:
+    dim = canonical_dim(dimension, x.ndim)
+    n = x.shape[dim] if x.ndim else 1
+    if size > n:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dim} is {n} but size is {size}"
+        )
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    return dim, size, step
+
+
+def _unfold(x: Any, dimension: int, size: int, step: int) -> Any:
+    if not x.ndim:
+        return x.reshape(1)[:size]
+    windows = np.lib.stride_tricks.sliding_window_view(x, size, dimension, writeable=True)
+    return windows[_at(dimension, slice(None, None, step))]
+
+
+def _unfold_backward(g: Any, x_shape: Any, dimension: int, size: int, step: int) -> Any:
+    out = np.zeros(x_shape, g.dtype)
+    windows = _unfold(out, dimension, size, step)
+    # Windows overlap: add one place of all windows at a time.
+    for place in range(size if x_shape else 1):
+        windows[..., place] += g[..., place]
+    return out
+
+
+unfold = linear(
+    "unfold", _unfold, "unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)",
+    check=_unfold_check, view=True,
+    x=lambda k, g, x_shape, dimension, size, step: k.unfold_backward(
+        g, x_shape, dimension, size, step), public=False,
+)  # fmt: skip
+unfold_backward = linear(
+    "unfold_backward", _unfold_backward,
+    "unfold_backward(Tensor grad, SymInt[] x_shape, int dimension, int size, int step) -> Tensor",
+    attrs=("of_shape", "dimension", "size", "step"),
+    x=lambda k, g, dimension, size, step: k.unfold(g, dimension, size, step), public=False,
+)  # fmt: skip
 
 # ---- copies -----------------------------------------------------------------------------------
 

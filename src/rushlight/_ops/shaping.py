@@ -126,11 +126,11 @@ def squeeze_all(input: Tensor) -> Tensor:
 
 def squeeze_dim(input: Tensor, dim: int) -> Tensor:
     dim = canonical_dim(dim, input._data.ndim)
-    return movement.squeeze.call(input, (dim,))
+    return movement.squeeze_one.call(input, dim)
 
 
 def squeeze_dims(input: Tensor, dim: Any) -> Tensor:
-    return movement.squeeze.call(input, tuple(dim))
+    return movement.squeeze_several.call(input, tuple(dim))
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
@@ -247,31 +247,7 @@ def repeat_interleave(
 
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """A view of all slices of `size` places along a dim, `step` apart, as a new last dim."""
-    from .._tensor.attributes import contiguous_like_strides
-    from .._tensor.storage import storage_of
-
-    data = self._data
-    dim = canonical_dim(dimension, data.ndim)
-    n = data.shape[dim] if data.ndim else 1
-    if size > n:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {dim} is {n} but size is {size}"
-        )
-    if step <= 0:
-        raise RuntimeError(f"step is {step} but must be > 0")
-    strides = contiguous_like_strides(data)
-    shape = list(data.shape)
-    if shape:
-        shape[dim] = (n - size) // step + 1
-    stride = strides[dim] if strides else 1
-    new = [*strides]
-    if new:
-        new[dim] = stride * step
-    offset = storage_of(data)[1]
-    source = self if data.flags.c_contiguous else self.contiguous()
-    if source is not self:
-        return unfold(source, dimension, size, step)
-    return movement.as_strided.call(source, (*shape, size), (*new, stride), offset)
+    return movement.unfold.call(self, dimension, size, step)
 
 
 def as_list_stack(name: str, at_least: int, dim: int) -> Any:

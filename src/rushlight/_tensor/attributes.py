@@ -416,8 +416,6 @@ def _storage_offset(self: Tensor) -> int:
 def _reversed_dims(self: Tensor) -> Tensor:
     from .._ops import movement
 
-    if self._data.ndim == 2:
-        return movement.transpose.call(self, 0, 1)
     if self._data.ndim != 2:
         import warnings
 
