@@ -113,7 +113,7 @@ def test_specs_reload_and_inspect_stay_sound(start):
         start
         + """
 import importlib, importlib.util, inspect, pathlib, runpy, sys
-import torch, torch.nn, torch.utils.data
+import torch, torch.nn.functional, torch.utils.data
 for name in "", ".nn", ".nn.functional", ".utils.data":
     module = sys.modules["torch" + name]
     assert importlib.util.find_spec("torch" + name) is module.__spec__
@@ -147,7 +147,9 @@ def test_metadata_and_search_before_the_first_import():
 import importlib.metadata, importlib.util
 print(importlib.util.find_spec("torch") is not None, "rushlight" in sys.modules)
 find = importlib.util.find_spec
-print(find("torch.nn").origin == sys.modules["torch.nn"].__file__, find("torch.mtia"))
+origin = find("torch.nn").origin
+import torch.nn
+print(origin == sys.modules["torch.nn"].__file__, find("torch.mtia"))
 print(importlib.metadata.version("torch"), importlib.metadata.packages_distributions()["torch"])
 """
     )

@@ -166,10 +166,18 @@ class Tensor:
 
     __slots__ = ("__dict__", "__weakref__", "_cell", "_data", "_edge")
 
-    # Rare state lives in __dict__ and defaults here.
+    # Rare state lives in __dict__ and defaults here: saving leaves out the names it finds here.
     _sequence = -1  # leaves stand in `Node.edges` and come last in every order
     _grad: Tensor | None = None
     _view: ViewInfo | None = None
+    _views: Any = None
+    _views_alive: Any = None
+    _accumulator: Any = None
+    _accumulating_hooks: Any = None
+    _accumulated_hooks: Any = None
+    _post_accumulate_hooks: Any = None
+    _retained: Any = None
+    _tensor_hooks: Any = None
 
     if TYPE_CHECKING:
         _data: np.ndarray[Any, Any]

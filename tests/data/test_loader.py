@@ -233,7 +233,7 @@ def test_datasets():
     with pytest.raises(ValueError, match="absolute value of index should not exceed"):
         both[-9]
     assert StackDataset(a=[1, 2], b=[3, 4])[1] == {"a": 2, "b": 4}
-    assert StackDataset([1, 2], data).__getitems__([0, 1])[1][0] == 2
+    assert StackDataset([1, 2, 3, 4], data).__getitems__([0, 1])[1][0] == 2
     assert list(ChainDataset([Counting(), Counting()])) == [*range(7), *range(7)]
     assert [len(part) for part in random_split(range(10), [0.33, 0.33, 0.34])] == [4, 3, 3]
     with pytest.raises(ValueError, match="Sum of input lengths does not equal"):

@@ -9,18 +9,28 @@ one text run over arrays, Tensors and recorded equations.
 
 import ast
 import functools
+import importlib
 import inspect
+import linecache
 import math
+import pkgutil
 
 import numpy as np
 import pytest
+
+import rushlight._ops
 
 from rushlight._core import OPS, RAW, TEN
 from rushlight._define.schema import parse
 from rushlight.compiler.record import RecNamespace
 
+for _module in pkgutil.iter_modules(rushlight._ops.__path__):
+    importlib.import_module(f"rushlight._ops.{_module.name}")
+
 #: What namespaces have beside rows.
 NAMESPACE = {"cast", "constant", "dtype_of", "matmul", "reshape"}
+#: Formulas that RAW has in one piece and the other namespaces in rows.
+FUSED = {"batch_norm_gradients", "layer_norm_gradients"}
 BUILTINS = {
     "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min", "range", "reversed",
     "sorted", "sum", "tuple", "zip", "isinstance", "NotImplementedError",
@@ -36,8 +46,7 @@ STATEMENTS = (
 
 @functools.cache
 def tree_of(filename):
-    with open(filename, encoding="utf-8") as source:
-        return ast.parse(source.read())
+    return ast.parse("".join(linecache.getlines(filename)))  # rendered rows stand there too
 
 
 def node_of(function):
@@ -57,6 +66,10 @@ def node_of(function):
     exact = [n for n in found if isinstance(n, ast.Lambda)
              and (n.body.lineno, n.body.col_offset) in bodies]  # fmt: skip
     return (exact or found)[0]
+
+
+def _calls(node, *names):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
 
 
 def _line(node):
@@ -114,6 +127,10 @@ class Reader:
     def bind(self, target, dynamic, source=None):
         if isinstance(target, ast.Name):
             self.scope[target.id] = dynamic
+        elif isinstance(target, ast.Tuple) and _calls(source, "enumerate", "zip"):
+            parts = [ast.Constant(0)] if _calls(source, "enumerate") else []
+            for part, over in zip(target.elts, parts + source.args, strict=False):
+                self.bind(part, self.value(over))
         elif isinstance(target, ast.Tuple):
             parts = source.elts if isinstance(source, ast.Tuple) else None
             for i, part in enumerate(target.elts):
@@ -142,7 +159,7 @@ class Reader:
         self.block(node.orelse)
 
     def for_(self, node):
-        self.bind(node.target, self.value(node.iter))
+        self.bind(node.target, self.value(node.iter), node.iter)
         self.block(node.body)
 
     def expr(self, node):
@@ -233,7 +250,7 @@ class Reader:
 
     def _comprehension(self, node):
         for part in node.generators:
-            self.bind(part.target, self.value(part.iter))
+            self.bind(part.target, self.value(part.iter), part.iter)
             for condition in part.ifs:
                 self.test(condition)
         return self.value(node.elt)
@@ -256,8 +273,10 @@ class Reader:
             if function.attr in LISTS and isinstance(owner, ast.Name) and owner.id in self.scope:
                 self.scope[owner.id] = self.scope[owner.id] or any(dynamic)
                 return False
-            self.wrong(node, f"the method {ast.unparse(function)}()")
-            return any(dynamic)
+            if self.value(owner) or any(dynamic):
+                self.wrong(node, f"the method {ast.unparse(function)}()")
+                return True
+            return False  # a method of a text or tuple, such as a name's
         if not isinstance(function, ast.Name):
             self.wrong(node, f"a call of {ast.unparse(function)}")
             return any(dynamic)
@@ -266,7 +285,7 @@ class Reader:
         return self.helper(node, resolve(self.function, function.id), dynamic)
 
     def kernel(self, node, name):
-        if name not in OPS and name not in NAMESPACE:
+        if name not in OPS and name not in NAMESPACE | FUSED:
             self.wrong(node, f"k.{name}, which is no row")
         elif not all(hasattr(space, name) for space in (RAW, TEN)):
             self.wrong(node, f"k.{name}, which a namespace lacks")
@@ -338,6 +357,8 @@ def test_formula_keeps_to_the_language(function, attributes):
 def test_the_namespaces_share_their_functions():
     for name in NAMESPACE:
         assert hasattr(RAW, name) and hasattr(TEN, name) and hasattr(RecNamespace, name), name
+    for name in FUSED:
+        assert hasattr(RAW, name) and hasattr(TEN, name), name
 
 
 # ---- the checker itself --------------------------------------------------------------------------
@@ -384,8 +405,10 @@ def test_schema_parses_and_matches(row):
     schema = parse(row.schemas[0])
     arguments = [a for a in schema.arguments if not a.is_out and a.name not in getattr(row, "extra", ())]
     assert len(arguments) == len(row.order)
-    for argument, name, public in zip(arguments, row.order, row.public_names, strict=True):
+    publics = getattr(row, "public_names", [None] * len(row.order))
+    for argument, name, public in zip(arguments, row.order, publics, strict=True):
         assert (argument.type == "Tensor") == (name in row.inputs)
-        assert argument.optional == (name in row.optional) or name not in row.inputs
-        assert public == ("input" if argument.name == "self" else argument.name)
-    assert len(schema.returns) == row.outputs
+        optional = name in getattr(row, "optional", ())
+        assert argument.optional == optional or name not in row.inputs
+        assert public in (None, "input" if argument.name == "self" else argument.name)
+    assert len(schema.returns) == getattr(row, "outputs", 1)

@@ -29,12 +29,14 @@ def make_dispatcher(
     schemas: Sequence[str],
     targets: Sequence[Callable[..., Any]],
     method: bool = False,
+    write: Callable[[str, Any, Any], Any] | None = None,
 ) -> Callable[..., Any]:
     """A callable that resolves an op's overloads and calls the chosen one's target.
 
     Args:
         targets: `targets[i]` takes the arguments of `schemas[i]`, all of them, by position.
         method: whether the first argument is the tensor itself.
+        write: ``write(op_name, result, out)`` serves ``out=`` where no schema has it.
 
     Raises:
         TypeError: from the callable, no schema takes the arguments.
@@ -59,13 +61,13 @@ def make_dispatcher(
             pass
         return bind_and_call(key, args, kwargs)
 
-    writes = any("(a!) out" in schema for schema in schemas)
+    writing = None if method or any("(a!) out" in schema for schema in schemas) else write
 
     def bind_and_call(key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if "out" in kwargs and not method and not writes:
-            # No schema of its own says where to write: compute, then write.
+        if writing is not None and "out" in kwargs:
+            out = kwargs["out"]
             result = dispatch(*args, **{n: v for n, v in kwargs.items() if n != "out"})
-            return _written(op_name, result, kwargs["out"])
+            return result if out is None else writing(op_name, result, out)
         if method and not args:
             resolver.bind(args, kwargs)
         trace = Trace()
@@ -82,12 +84,6 @@ def make_dispatcher(
 
     dispatch.__name__ = dispatch.__qualname__ = op_name
     return dispatch
-
-
-def _written(op_name: str, result: Any, out: Any) -> Any:
-    from .promote import into
-
-    return result if out is None else into(op_name, result, out)
 
 
 def _plan(

@@ -64,18 +64,18 @@ def provide(**names: Any) -> None:
     _NAMESPACE.update(names)
 
 
-def _function(text: str, row: str) -> Any:
+def factory(text: str, row: str) -> Any:
     """The factory that `text` defines, compiled once."""
-    factory = _compiled.get(text)
-    if factory is None:
+    made = _compiled.get(text)
+    if made is None:
         filename = f"<rushlight template {len(_compiled)}>"
         scope: dict[str, Any] = {}
         exec(compile(text, filename, "exec"), _NAMESPACE, scope)
-        factory = _compiled[text] = scope["make"]
+        made = _compiled[text] = scope["make"]
         _linecache(filename, text)
     if _SHOW and _SHOW == row:
         print(f"# {row}\n{text}")
-    return factory
+    return made
 
 
 def _linecache(filename: str, text: str) -> None:
@@ -393,7 +393,7 @@ def _parameters(formula: Any) -> tuple[str, ...]:
 def node_class(template: Template, name: str) -> type[Node]:
     """The Node class of a row."""
     row = template.row
-    make = _function(template.node_text(), row.name)
+    make = factory(template.node_text(), row.name)
     raw, lifted = make(row.formula_list, row.recompute)
     slots = [f"{letter}{j}" for j in range(len(template.saves)) for letter in "scv"]
     slots += [f"z{i}" for i in row.saved_shapes] + [f"a{i}" for i in row.saved_attrs]
@@ -424,7 +424,7 @@ def node_class(template: Template, name: str) -> type[Node]:
 def wrapper(template: Template, node: type[Node] | None, operator: bool = False) -> Any:
     """The function that users call; or the method behind an operator."""
     row = template.row
-    make = _function(template.wrapper_text(operator), row.name)
+    make = factory(template.wrapper_text(operator), row.name)
     if operator:
         method = make(row, row.forward, row.check, node, row.returns, None)
         return rename(method, f"__{row.public_name}__", ("self", "other")[: template.n])

@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import _dtypes
 from .._core import Tensor
+from .._define import render
 from .._define.kinds import general, linear
 from .._kernels import scatter as kernels
 
@@ -186,9 +187,8 @@ class IndexRows:
 
     def __init__(self, count: int) -> None:
         names = tuple(f"i{j}" for j in range(count))
-        scope: dict[str, Any] = {}
-        exec(_ROWS.format(I=", ".join(names), N=count), scope)
-        parts = scope["make"](_read, _put, _read_adjoint)
+        make = render.factory(_ROWS.format(I=", ".join(names), N=count), f"index{count}")
+        parts = make(_read, _put, _read_adjoint)
         tensors = ", ".join(f"Tensor {name}" for name in names)
         self.index = linear(
             f"index{count}", parts["read"],

@@ -41,9 +41,10 @@ class Overloads:
         made = self._made.get(method)
         if made is None:
             from .._define.dispatch import make_dispatcher
+            from .._define.promote import into
             from .._define.prototype import prototype
 
-            made = make_dispatcher(self.name, self.schemas, self.targets, method)
+            made = make_dispatcher(self.name, self.schemas, self.targets, method, into)
             made.__name__ = made.__qualname__ = self.name
             made.__module__ = "torch"
             made.__wrapped__ = prototype(self.name, self.schemas)

@@ -133,6 +133,18 @@ torch.add(a, b, out=i)
 torch.add(a, 1, out=torch.zeros(3, 4, dtype=torch.float64))
 torch.add(a.requires_grad_(), b, out=torch.zeros(3, 4))
 x = g * 1; x.acosh_(); x
+torch.arctan2(a, b)
+torch.channel_shuffle(image, 2)
+F.channel_shuffle(image, 2)
+torch.is_anomaly_check_nan_enabled()
+F.max_pool1d_with_indices(signal, 2)
+F.pdist(a)
+torch.pdist(a, 1)
+x = a * 1; F.rrelu_(x); x
+x = a * 1; torch.rrelu_(x); x
+x = a * 1; F.selu_(x); x
+x = a * 1; torch.selu_(x); x
+x = a * 1; x.sgn_(); x
 x = a * 1; F.celu_(x, 0.5); x
 x = a * 1; torch.celu_(x); x
 x = a * 1; F.threshold_(x, 0.1, 20.0); x
