@@ -7,6 +7,7 @@ Everything comes from the registry: rows and overloads from their PyTorch schema
 functions from their own annotations.
 """
 
+import importlib.util
 import inspect
 import pathlib
 import re
@@ -14,47 +15,25 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 STUB = ROOT / "src" / "rushlight" / "__init__.pyi"
+WIDTH = 100
 sys.path.insert(0, str(ROOT / "src"))
 
 import rushlight  # noqa: E402
 from rushlight._core import Tensor  # noqa: E402
 from rushlight._define.stubs import stub_text  # noqa: E402
 from rushlight._tensor import attributes, registry  # noqa: E402
+from rushlight._tensor.device import CONSTANTS  # noqa: E402
 
-HEADER = '''"""Types of rushlight's public names. Made by tools/make_stubs.py; do not edit."""
+DOCSTRING = '"""Types of rushlight\'s public names. Made by tools/make_stubs.py; do not edit."""\n'
 
-import builtins
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias, overload
+# Names that the package itself binds at once.
+_EAGER = {
+    "as_torch": "_alias", "Size": "_tensor.device", "device": "_tensor.device",
+    "layout": "_tensor.device", "memory_format": "_tensor.device",
+    "__rushlight_version__": "_version", "__version__": "_version",
+}  # fmt: skip
 
-from . import accelerator as accelerator
-from . import autograd as autograd
-from . import backends as backends
-from . import cuda as cuda
-from . import mps as mps
-from . import nn as nn
-from . import optim as optim
-from . import random as random
-from . import serialization as serialization
-from . import utils as utils
-from . import version as version
-from ._alias import as_torch as as_torch
-from ._compile import compile as compile
-from ._tensor.device import Size as Size
-from ._tensor.device import device as device
-from ._tensor.device import layout as layout
-from ._tensor.device import memory_format as memory_format
-from ._version import __rushlight_version__ as __rushlight_version__
-from ._version import __version__ as __version__
-from .autograd.grad_mode import enable_grad as enable_grad
-from .autograd.grad_mode import inference_mode as inference_mode
-from .autograd.grad_mode import is_grad_enabled as is_grad_enabled
-from .autograd.grad_mode import is_inference_mode_enabled as is_inference_mode_enabled
-from .autograd.grad_mode import no_grad as no_grad
-from .autograd.grad_mode import set_grad_enabled as set_grad_enabled
-from .serialization import load as load
-from .serialization import save as save
-
+HEADER = '''
 Number: TypeAlias = builtins.int | builtins.float | builtins.bool | builtins.complex
 DeviceLikeType: TypeAlias = str | device | builtins.int
 _device: TypeAlias = device
@@ -65,10 +44,6 @@ inf: builtins.float
 nan: builtins.float
 newaxis: None
 pi: builtins.float
-strided: layout
-contiguous_format: memory_format
-preserve_format: memory_format
-channels_last: memory_format
 
 class dtype:
     itemsize: builtins.int
@@ -134,16 +109,48 @@ def _target_stub(name, target, indent="", method=False):
 
 
 def _home(kind):
-    """The module below rushlight that holds a class."""
+    """The module below rushlight that defines a class, or None for one made at run time."""
+    home = kind.__module__.replace("torch", "rushlight", 1)
     for module in sorted(m for m in sys.modules if m.startswith("rushlight.")):
-        if vars(sys.modules[module]).get(kind.__name__) is kind:
+        held = vars(sys.modules[module])
+        if held.get(kind.__name__) is kind and (module == home or _defines(held, kind)):
             return module.removeprefix("rushlight.")
-    raise SystemExit(f"{kind} stands in no module under its name")
+    return None
+
+
+def _defines(held, kind):
+    """Whether the module with the namespace `held` has the class statement."""
+    try:
+        return inspect.getsourcefile(kind.__init__) == held["__file__"]
+    except (TypeError, KeyError):
+        return False
+
+
+def _imports():
+    """The import statements: submodules, and names that live in modules below the package."""
+    places = {**_EAGER, **rushlight._LAZY}
+    for name, target in registry.FUNCTIONS.items():
+        if inspect.isclass(target) and _home(target) is not None:
+            places[name] = _home(target)
+    found = [(".", name, name) for name in rushlight._SUBMODULES
+             if importlib.util.find_spec(f"rushlight.{name}")]  # fmt: skip
+    for name, module in places.items():
+        target = registry.FUNCTIONS.get(name)
+        found.append((f".{module}", target.__name__ if inspect.isclass(target) else name, name))
+    lines = ["import builtins", "from collections.abc import Iterator, Sequence",
+             "from typing import Any, TypeAlias, overload", ""]  # fmt: skip
+    for module, name, shown in sorted(found, key=lambda f: (f[0] != ".", f[0], f[1])):
+        lines.append(f"from {module} import {name} as {shown}")
+    return lines
 
 
 def make():
     """The text of the stub."""
-    lines = [HEADER, "class Tensor:"]
+    lines = [DOCSTRING, *_imports(), HEADER]
+    for name, value in sorted(CONSTANTS.items()):
+        lines.append(f"{name}: {type(value).__name__}")
+    first = len(lines)
+    lines += ["", "class Tensor:"]
     for name, kind in _PROPERTIES.items():
         lines.append(f"    {name}: {kind}")
     lines.append("    def __init__(self, *args: Any, **kwargs: Any) -> None: ...")
@@ -176,15 +183,18 @@ def make():
         chosen = own if not getattr(target, "schemas", None) and callable(own) else target
         lines.append(_target_stub(name, chosen, indent="    ", method=True))
     lines.append("")
-    for name in sorted(registry.FUNCTIONS):
+    for name in sorted(registry.FUNCTIONS.keys() - rushlight._LAZY.keys()):
         target = registry.FUNCTIONS[name]
         if inspect.isclass(target):
-            lines.append(f"from .{_home(target)} import {target.__name__} as {name}")
+            if _home(target) is None:
+                # One of the old tensor types: `isinstance` and calls treat it as a tensor's class.
+                lines.append(f"class {name}(Tensor): ...")
         else:
             lines.append(_target_stub(name, target))
     for d in rushlight._dtypes.ALL:
         lines += [f"{n}: dtype" for n in (d.name, d.alias) if n]
-    return lines[0] + "\n".join(_spelled(line) for line in lines[1:]) + "\n"
+    body = "\n".join(_spelled(line) for line in lines[first:]).splitlines()
+    return "\n".join([*lines[:first], *map(_wrapped, body)]) + "\n"
 
 
 # The stub itself binds int, float and bool to dtypes.
@@ -196,6 +206,25 @@ def _spelled(line):
     name, colon, rest = line.partition(":" if "def " not in line else "(")
     rest = re.sub(r"return_types\.\w+", "Any", rest)
     return name + colon + _BUILTIN.sub(r"builtins.\1", rest)
+
+
+def _wrapped(line):
+    """A long line with its parameters on lines of their own."""
+    if len(line) <= WIDTH:
+        return line
+    indent = line[: len(line) - len(line.lstrip())]
+    head, _, rest = line.partition("(")
+    parameters, tail = rest[: rest.rindex(") -> ")], rest[rest.rindex(") -> ") :]
+    parts, depth, start = [], 0, 0
+    for i, c in enumerate(parameters):
+        depth += (c in "[(") - (c in "])")
+        if c == "," and depth == 0:
+            parts.append(parameters[start:i].strip())
+            start = i + 1
+    parts.append(parameters[start:].strip())
+    together = f"{indent}    {parameters}"
+    body = together if len(together) <= WIDTH else "\n".join(f"{indent}    {p}," for p in parts)
+    return f"{head}(\n{body}\n{indent}{tail}"
 
 
 def main():

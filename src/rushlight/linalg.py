@@ -59,7 +59,7 @@ def matrix_norm(
         n = A._data.ndim
         rows, columns = (d % n for d in dim)
         summed, kept = (rows, columns) if ord in (1, -1) else (columns, rows)
-        sums = _reduce.sum_row.call(OPS["abs"].call(A), (summed,), True)  # type: ignore[attr-defined]
+        sums = _reduce.sum_row.call(OPS["abs"].call(A), (summed,), True)
         extremum = _reduce.amax if ord > 0 else _reduce.amin
         result = extremum.call(sums, (kept,), True)
         if not keepdim:

@@ -23,7 +23,11 @@ CLOSE = {"rtol": 1e-7, "atol": 1e-9}
 
 def mlp():
     return nn.Sequential(
-        nn.Linear(6, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.4), nn.Linear(16, 3)
+        nn.Linear(6, 16, bias=False),
+        nn.BatchNorm1d(16),
+        nn.ReLU(),
+        nn.Dropout(0.4),
+        nn.Linear(16, 3),
     )
 
 

@@ -5,9 +5,23 @@ import pytest
 
 import rushlight as torch
 from rushlight.utils.data import (
-    BatchSampler, ChainDataset, ConcatDataset, DataLoader, Dataset, DistributedSampler,
-    IterableDataset, RandomSampler, Sampler, StackDataset, Subset, SubsetRandomSampler,
-    TensorDataset, WeightedRandomSampler, default_collate, default_convert, get_worker_info,
+    BatchSampler,
+    ChainDataset,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    StackDataset,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+    default_convert,
+    get_worker_info,
     random_split,
 )  # fmt: skip
 

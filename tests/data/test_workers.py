@@ -145,12 +145,19 @@ def test_persistent_workers():
     first = lists(loader)
     iterator = loader._iterator
     pids = [w.process.pid for w in iterator._workers]
-    next(iter(loader))  # an epoch that is left early
-    assert lists(loader) == first == [[0, 1], [2, 3], [4, 5]]
+    assert first == [[0, 1], [2, 3], [4, 5]]
+    for early in range(4):  # epochs that are left early, at once and when all has come
+        iterator = iter(loader)
+        for _ in range(early):
+            next(iterator)
+        time.sleep(0.05 * (early % 2))
+        assert lists(loader) == first
     assert loader._iterator is iterator
     assert [w.process.pid for w in iterator._workers] == pids
     sharded = DataLoader(Sharded(), num_workers=2, persistent_workers=True, batch_size=4)
-    assert lists(sharded) == lists(sharded) == [[0, 2, 4, 6], [1, 3, 5]]
+    for _ in range(3):
+        next(iter(sharded))
+        assert lists(sharded) == [[0, 2, 4, 6], [1, 3, 5]]
 
 
 def test_workers_end_with_the_iterator():

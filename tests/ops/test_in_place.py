@@ -136,7 +136,9 @@ def test_a_leaf_is_refused(row, number, sample):
     assert np.array_equal(before, call.values[0]._data, equal_nan=True)
 
 
-@pytest.mark.parametrize("row", [r for r in TWINS if r.floats and not r.kernel and not r.refuse], ids=name_of)
+@pytest.mark.parametrize(
+    "row", [r for r in TWINS if r.floats and not r.kernel and not r.refuse], ids=name_of
+)
 def test_a_cast_to_integers_is_refused(row):
     sample = cases([row])[0][2]
     call = Call(row, sample, grad=False, dtype="int64")

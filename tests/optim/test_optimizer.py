@@ -9,7 +9,10 @@ import pytest
 
 import rushlight as torch
 from rushlight.optim.optimizer import (
-    Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, required,
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+    required,
 )  # fmt: skip
 
 
@@ -313,7 +316,9 @@ def test_own_optimizer_and_hooks(p):
     handles = [
         optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("pre", args[1:]))),
         optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("post", args[1:]))),
-        register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append(("all", o is optimizer))),
+        register_optimizer_step_pre_hook(
+            lambda o, args, kwargs: seen.append(("all", o is optimizer))
+        ),
         register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append(("end", kwargs))),
     ]
     assert optimizer.step(None) == "done"

@@ -177,7 +177,7 @@ class VariadicRow(Op):
         if ctx.handler is not None:
             result = ctx.handler(self, (*attributes[:at], xs, *attributes[at:]))
             if result is not NotImplemented:
-                return result  # type: ignore[no-any-return]
+                return result
         with _core.quiet():
             out = np.asarray(self.forward(*attributes[:at], arrays, *attributes[at:]))
         t = wrap(out)

@@ -76,7 +76,9 @@ def _gradients(k: Any, g: Any, xs: Any, equation: str, need: Any) -> list[Any]:
 def _one(k: Any, g: Any, xs: Any, spelled: list[str], output: str, i: int) -> Any:
     text = spelled[i]
     if len(set(text)) != len(text):
-        raise NotImplementedError("the derivative of einsum with a subscript repeated in one operand")
+        raise NotImplementedError(
+            "the derivative of einsum with a subscript repeated in one operand"
+        )
     others = [x for j, x in enumerate(xs) if j != i]
     texts = [t for j, t in enumerate(spelled) if j != i]
     known = set(output).union(*texts) if texts else set(output)

@@ -232,13 +232,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         row = linear_plain if flat else linear_plain_batched
     else:
         if weight._data.ndim == 1:
-            return matmul(input, weight) + bias  # type: ignore[operator,no-any-return]
+            return matmul(input, weight) + bias
         row = linear_row if flat else linear_batched
     if input._data.ndim == 1:
-        return squeeze.call(  # type: ignore[no-any-return]
+        return squeeze.call(
             row.call(unsqueeze.call(input, 0), weight, bias), (0,)
         )
-    return row.call(input, weight, bias)  # type: ignore[no-any-return]
+    return row.call(input, weight, bias)
 
 
 # ---- matmul --------------------------------------------------------------------------------------
@@ -253,18 +253,18 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     """
     a, b = input._data.ndim, other._data.ndim
     if a == 2 and b == 2:
-        return mm.call(input, other)  # type: ignore[no-any-return]
+        return mm.call(input, other)
     if a == 0 or b == 0:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {a}D and {b}D"
         )
     if a == 1 and b == 1:
-        return dot.call(input, other)  # type: ignore[no-any-return]
+        return dot.call(input, other)
     if a == 2 and b == 1:
-        return mv.call(input, other)  # type: ignore[no-any-return]
+        return mv.call(input, other)
     if a == 1 and b == 2:
         product = mm.call(unsqueeze.call(input, 0), other)
-        return squeeze.call(product, (0,))  # type: ignore[no-any-return]
+        return squeeze.call(product, (0,))
     return _batched(input, other, a, b)
 
 
@@ -275,7 +275,7 @@ def _batched(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
         flat = reshape(x, (math.prod(rows), x._data.shape[-1]))
         if b == 1:
             return reshape(mv.call(flat, y), rows)
-        return unsafe_view.call(  # type: ignore[no-any-return]
+        return unsafe_view.call(
             mm.call(flat, y), (*rows, y._data.shape[1])
         )
     left = unsqueeze.call(x, 0) if a == 1 else x
@@ -292,7 +292,7 @@ def _batched(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
     right = reshape(expand.call(right, (*lead, *q[-2:])), (count, *q[-2:]))
     product = bmm.call(left, right)
     shape = (*lead, *(p[-2:-1] if a > 1 else ()), *(q[-1:] if b > 1 else ()))
-    return unsafe_view.call(product, shape)  # type: ignore[no-any-return]
+    return unsafe_view.call(product, shape)
 
 
 def _mismatch(x: Any, y: Any) -> str:
@@ -309,9 +309,9 @@ TEN.matmul = matmul  # type: ignore[attr-defined]
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims of both."""
     if not input._data.ndim or not other._data.ndim:
-        return input * other  # type: ignore[operator,no-any-return]
+        return input * other
     if input._data.ndim == 1 and other._data.ndim == 1:
-        return dot.call(input, other)  # type: ignore[no-any-return]
+        return dot.call(input, other)
     rows = reshape(input, (-1, input._data.shape[-1]))
     columns = reshape(other, (-1, other._data.shape[-1]))
     shape = (*input._data.shape[:-1], *other._data.shape[:-1])
@@ -326,7 +326,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     wide_a = reshape(input, tuple(m for size in a for m in (size, 1)))
     wide_b = reshape(other, tuple(m for size in b for m in (1, size)))
     shape = tuple(p * q for p, q in zip(a, b, strict=True))
-    return reshape(wide_a * wide_b, shape)  # type: ignore[operator]
+    return reshape(wide_a * wide_b, shape)
 
 
 def _scaled_sum(bias: Any, product: Any, beta: Any, alpha: Any) -> Any:
@@ -340,12 +340,12 @@ def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
     """``beta * input + alpha * batch1 @ batch2``, batch by batch."""
-    return _scaled_sum(input, bmm.call(batch1, batch2), beta, alpha)  # type: ignore[no-any-return]
+    return _scaled_sum(input, bmm.call(batch1, batch2), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta * input + alpha * mat @ vec``."""
-    return _scaled_sum(input, mv.call(mat, vec), beta, alpha)  # type: ignore[no-any-return]
+    return _scaled_sum(input, mv.call(mat, vec), beta, alpha)
 
 
 def chain(matrices: tuple[Tensor, ...]) -> Tensor:

@@ -58,6 +58,21 @@ convert.attach()
 legacy.attach()
 operators.attach()
 indexing.attach()
-__all__ = ["copying", "creation", "dropout", "embedding", "index", "masking", "overloads", "randoms", "ranges", "scatter_reduce", "scattering", "searching", "sorting", "taking"]
+__all__ = [
+    "copying",
+    "creation",
+    "dropout",
+    "embedding",
+    "index",
+    "masking",
+    "overloads",
+    "randoms",
+    "ranges",
+    "scatter_reduce",
+    "scattering",
+    "searching",
+    "sorting",
+    "taking",
+]
 __all__ += ["activation", "composed", "conv", "image", "loss", "norm", "pad", "pool", "softmax"]
 __all__ += ["borrowed", "grids", "numeric", "threads"]

@@ -38,7 +38,7 @@ class Overloads:
         self._made: dict[bool, Any] = {}
 
     def make(self, method: bool) -> Any:
-        made = self._made.get(method)
+        made: Any = self._made.get(method)
         if made is None:
             from .._define.dispatch import make_dispatcher
             from .._define.promote import into

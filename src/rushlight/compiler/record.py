@@ -106,7 +106,7 @@ class RecNamespace(Namespace):
         row = OPS.get(name)
         if row is None:
             raise AttributeError(f"REC has no kernel {name!r}: it is not a row")
-        forward = row.forward  # type: ignore[attr-defined]
+        forward = row.forward
 
         def kernel(*arguments: Any) -> Any:
             numbers = [a.value if type(a) is Rec else a for a in arguments]

@@ -11,7 +11,9 @@ def check_lr(lr: Any, foreach: Any = None, capturable: bool = False) -> None:
     """Refuse a learning rate that is negative or a tensor of several elements."""
     if isinstance(lr, Tensor):
         if foreach and not capturable:
-            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+            raise ValueError(
+                "lr as a Tensor is not supported for capturable=False and foreach=True"
+            )
         if lr._data.size != 1:
             raise ValueError("Tensor lr must be 1-element")
         lr = lr._data.item()

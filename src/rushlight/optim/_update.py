@@ -276,7 +276,7 @@ class _Entry:
         self.names = chosen
         wanted = self.names + rule.counts
         # Taken twice, so that a single one comes as a tuple as well.
-        self.fetch = itemgetter(*wanted, *wanted[:1]) if wanted else None
+        self.fetch: Any = itemgetter(*wanted, *wanted[:1]) if wanted else None
         self.counts = [self.state[n]._data for n in rule.counts]
         self.pack: _Pack | None = None
         self.work = FLOAT32 if data.dtype in LOW_PRECISION else data.real.dtype

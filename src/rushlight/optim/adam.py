@@ -97,12 +97,12 @@ class Adam(FormulaOptimizer):
         tensors = [isinstance(beta, Tensor) for beta in betas]
         if any(tensors) and not all(tensors):
             raise ValueError("betas must be either both floats or both Tensors")
-        defaults = dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
-            maximize=maximize, foreach=foreach, capturable=capturable,
-            differentiable=differentiable, fused=fused,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )  # fmt: skip
+        defaults = {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable,
+            "differentiable": differentiable, "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }  # fmt: skip
         check_fused(fused, foreach, differentiable)
         super().__init__(params, defaults)
 

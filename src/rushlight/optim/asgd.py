@@ -80,10 +80,10 @@ class ASGD(FormulaOptimizer):
     ) -> None:
         check_lr(lr)
         check_positive(weight_decay=weight_decay)
-        defaults = dict(
-            lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, foreach=foreach,
-            maximize=maximize, differentiable=differentiable, capturable=capturable,
-        )  # fmt: skip
+        defaults = {
+            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:

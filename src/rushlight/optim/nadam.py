@@ -93,12 +93,12 @@ class NAdam(FormulaOptimizer):
         check_positive(epsilon=eps)
         check_betas(betas)
         check_positive(weight_decay=weight_decay, momentum_decay=momentum_decay)
-        defaults = dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay,
-            momentum_decay=momentum_decay, decoupled_weight_decay=decoupled_weight_decay,
-            maximize=maximize, foreach=foreach, capturable=capturable,
-            differentiable=differentiable,
-        )  # fmt: skip
+        defaults = {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable,
+            "differentiable": differentiable,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:

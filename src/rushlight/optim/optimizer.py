@@ -174,7 +174,7 @@ class Optimizer:
         wrapper.hooked = True  # type: ignore[attr-defined]
         return wrapper
 
-    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
+    __reduce_ex__ = reduce_ex
 
     def __getstate__(self) -> dict[str, Any]:
         return {

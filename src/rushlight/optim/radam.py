@@ -100,11 +100,11 @@ class RAdam(FormulaOptimizer):
         check_positive(epsilon=eps)
         check_betas(betas)
         check_positive(weight_decay=weight_decay)
-        defaults = dict(
-            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize,
-            foreach=foreach, capturable=capturable,
-            decoupled_weight_decay=decoupled_weight_decay, differentiable=differentiable,
-        )  # fmt: skip
+        defaults = {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "foreach": foreach, "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:

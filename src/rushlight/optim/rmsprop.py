@@ -83,11 +83,11 @@ class RMSprop(FormulaOptimizer):
         check_positive(
             epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha
         )
-        defaults = dict(
-            lr=lr, momentum=momentum, alpha=alpha, eps=eps, centered=centered,
-            weight_decay=weight_decay, capturable=capturable, foreach=foreach, maximize=maximize,
-            differentiable=differentiable,
-        )  # fmt: skip
+        defaults = {
+            "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
+            "weight_decay": weight_decay, "capturable": capturable, "foreach": foreach, "maximize": maximize,
+            "differentiable": differentiable,
+        }  # fmt: skip
         super().__init__(params, defaults)
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:

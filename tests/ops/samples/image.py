@@ -44,7 +44,9 @@ _INTERPOLATE = (
 
 
 def _resampled(*cases):
-    return lambda draw: [Sample(draw.normal(*s), size, (None,) * len(size), *rest) for s, size, *rest in cases]
+    return lambda draw: [
+        Sample(draw.normal(*s), size, (None,) * len(size), *rest) for s, size, *rest in cases
+    ]
 
 
 for _name, *_cases in (

@@ -155,7 +155,11 @@ def prelu(draw):
     ]
 
 
-@samples("rrelu_with_noise", without=("broadcast",), torch="lambda x, slope: torch.where(x > 0, x, x * slope)")
+@samples(
+    "rrelu_with_noise",
+    without=("broadcast",),
+    torch="lambda x, slope: torch.where(x > 0, x, x * slope)",
+)
 def rrelu(draw):
     return [Sample(*s.arguments, draw.positive(*np.shape(s.arguments[0])))
             for s in _shapes(draw.normal)]  # fmt: skip

@@ -50,7 +50,10 @@ def median_dim(draw):
 
 @samples("mode")
 def mode(draw):
-    return [*_one_dim(draw.apart), Sample(np.array([[1.0, 3.0, 3.0], [2.0, 1.0, 2.0]]), 1, False, kink=True)]
+    return [
+        *_one_dim(draw.apart),
+        Sample(np.array([[1.0, 3.0, 3.0], [2.0, 1.0, 2.0]]), 1, False, kink=True),
+    ]
 
 
 @samples("median_all", "nanmedian_all")

@@ -33,8 +33,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([0., 2.])
     """
     if inplace:
-        return relu_(input)  # type: ignore[no-any-return]
-    return elementwise.relu.call(input)  # type: ignore[no-any-return]
+        return relu_(input)
+    return elementwise.relu.call(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -62,8 +62,8 @@ def hardtanh(
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     if inplace:
-        return hardtanh_(input, min_val, max_val)  # type: ignore[no-any-return]
-    return activation.hardtanh.call(input, min_val, max_val)  # type: ignore[no-any-return]
+        return hardtanh_(input, min_val, max_val)
+    return activation.hardtanh.call(input, min_val, max_val)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -74,8 +74,8 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([0.0000, 0.5000, 1.0000])
     """
     if inplace:
-        return hardsigmoid_(input)  # type: ignore[no-any-return]
-    return activation.hardsigmoid.call(input)  # type: ignore[no-any-return]
+        return hardsigmoid_(input)
+    return activation.hardsigmoid.call(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -86,8 +86,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([-0., 0., 4.])
     """
     if inplace:
-        return hardswish_(input)  # type: ignore[no-any-return]
-    return activation.hardswish.call(input)  # type: ignore[no-any-return]
+        return hardswish_(input)
+    return activation.hardswish.call(input)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -98,8 +98,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     tensor([-0.6321,  2.0000])
     """
     if inplace:
-        return elu_(input, alpha, 1, 1)  # type: ignore[no-any-return]
-    return elementwise.elu.call(input, alpha, 1, 1)  # type: ignore[no-any-return]
+        return elu_(input, alpha, 1, 1)
+    return elementwise.elu.call(input, alpha, 1, 1)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -112,8 +112,8 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([-1.1113,  2.1014])
     """
     if inplace:
-        return elu_(input, _SELU_ALPHA, _SELU_SCALE, 1)  # type: ignore[no-any-return]
-    return elementwise.elu.call(  # type: ignore[no-any-return]
+        return elu_(input, _SELU_ALPHA, _SELU_SCALE, 1)
+    return elementwise.elu.call(
         input, _SELU_ALPHA, _SELU_SCALE, 1
     )
 
@@ -131,8 +131,8 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     tensor([-0.7869,  2.0000])
     """
     if inplace:
-        return celu_(input, alpha)  # type: ignore[no-any-return]
-    return activation.celu.call(input, alpha)  # type: ignore[no-any-return]
+        return celu_(input, alpha)
+    return activation.celu.call(input, alpha)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -143,8 +143,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     tensor([-1.,  2.])
     """
     if inplace:
-        return leaky_relu_(input, negative_slope)  # type: ignore[no-any-return]
-    return elementwise.leaky_relu.call(input, negative_slope)  # type: ignore[no-any-return]
+        return leaky_relu_(input, negative_slope)
+    return elementwise.leaky_relu.call(input, negative_slope)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -155,8 +155,8 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([0.0000, 1.7616])
     """
     if inplace:
-        return silu_(input)  # type: ignore[no-any-return]
-    return elementwise.silu.call(input)  # type: ignore[no-any-return]
+        return silu_(input)
+    return elementwise.silu.call(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -167,8 +167,8 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     tensor([0.0000, 1.9440])
     """
     if inplace:
-        return mish_(input)  # type: ignore[no-any-return]
-    return activation.mish.call(input)  # type: ignore[no-any-return]
+        return mish_(input)
+    return activation.mish.call(input)
 
 
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -182,7 +182,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return elementwise.gelu.call(input, approximate=approximate)  # type: ignore[no-any-return]
+    return elementwise.gelu.call(input, approximate=approximate)
 
 
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -194,7 +194,7 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     >>> torch.nn.functional.softplus(torch.tensor([0., 30.]))
     tensor([ 0.6931, 30.0000])
     """
-    return elementwise.softplus.call(input, beta, threshold)  # type: ignore[no-any-return]
+    return elementwise.softplus.call(input, beta, threshold)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> torch.nn.functional.logsigmoid(torch.tensor([0.]))
     tensor([-0.6931])
     """
-    return elementwise.log_sigmoid.call(input)  # type: ignore[no-any-return]
+    return elementwise.log_sigmoid.call(input)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -214,7 +214,7 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> torch.nn.functional.sigmoid(torch.tensor([0.]))
     tensor([0.5000])
     """
-    return elementwise.sigmoid.call(input)  # type: ignore[no-any-return]
+    return elementwise.sigmoid.call(input)
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -224,7 +224,7 @@ def tanh(input: Tensor) -> Tensor:
     >>> torch.nn.functional.tanh(torch.tensor([0., 1.]))
     tensor([0.0000, 0.7616])
     """
-    return elementwise.tanh.call(input)  # type: ignore[no-any-return]
+    return elementwise.tanh.call(input)
 
 
 def softsign(input: Tensor) -> Tensor:
@@ -235,7 +235,7 @@ def softsign(input: Tensor) -> Tensor:
     tensor([-0.5000,  0.5000])
     """
     denominator = elementwise.abs_.call(input) + 1
-    return elementwise.div.call(input, denominator)  # type: ignore[no-any-return]
+    return elementwise.div.call(input, denominator)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -245,7 +245,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> torch.nn.functional.tanhshrink(torch.tensor([0., 1.]))
     tensor([0.0000, 0.2384])
     """
-    return elementwise.sub.call(  # type: ignore[no-any-return]
+    return elementwise.sub.call(
         input, elementwise.tanh.call(input)
     )
 
@@ -267,7 +267,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
             "lambda must be in range [0, 3.40282e+38] for input dtype Float, but found "
             f"{lambd:g}"
         )
-    return activation.softshrink.call(input, lambd)  # type: ignore[no-any-return]
+    return activation.softshrink.call(input, lambd)
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -277,7 +277,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> torch.nn.functional.hardshrink(torch.tensor([-1., 0.2, 2.]))
     tensor([-1.,  0.,  2.])
     """
-    return activation.hardshrink.call(input, lambd)  # type: ignore[no-any-return]
+    return activation.hardshrink.call(input, lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -288,8 +288,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     tensor([20.,  2.])
     """
     if inplace:
-        return threshold_(input, threshold, value)  # type: ignore[no-any-return]
-    return activation.threshold.call(input, threshold, value)  # type: ignore[no-any-return]
+        return threshold_(input, threshold, value)
+    return activation.threshold.call(input, threshold, value)
 
 
 prelu = activation.prelu
@@ -323,7 +323,7 @@ def rrelu(
 def _randomly_leaky(input: Any, lower: float, upper: float, training: bool) -> Tensor:
     if not training:
         mean = (lower + upper) / 2
-        return activation.rrelu_mean.call(input, mean)  # type: ignore[no-any-return]
+        return activation.rrelu_mean.call(input, mean)
     import rushlight
 
     # Only elements that leak draw, in double precision whatever the dtype.
@@ -332,7 +332,7 @@ def _randomly_leaky(input: Any, lower: float, upper: float, training: bool) -> T
     lower, upper = float(kind(lower)), float(kind(upper))
     leaking = slope.new_empty(int((input._data <= 0).sum()), dtype=rushlight.float64)
     slope._data[input._data <= 0] = leaking.uniform_(lower, upper)._data
-    return activation.rrelu_with_noise.call(input, slope)  # type: ignore[no-any-return]
+    return activation.rrelu_with_noise.call(input, slope)
 
 
 def rrelu_(
@@ -351,7 +351,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """
     if not input._data.ndim:
         raise RuntimeError("glu does not support scalars because halving size must be even")
-    return activation.glu.call(input, dim)  # type: ignore[no-any-return]
+    return activation.glu.call(input, dim)
 
 
 # ---- softmax ------------------------------------------------------------------------------------
@@ -379,10 +379,10 @@ def softmax(
     tensor([0.5000, 0.5000])
     """
     if dim is None:
-        dim = _implicit_dim("softmax", input.dim(), _stacklevel)  # type: ignore[attr-defined]
+        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
     if dtype is not None:
         input = rows.converted(input, dtype)
-    return rows.softmax.call(input, dim)  # type: ignore[no-any-return]
+    return rows.softmax.call(input, dim)
 
 
 def softmin(
@@ -395,11 +395,11 @@ def softmin(
     tensor([0.5000, 0.5000])
     """
     if dim is None:
-        dim = _implicit_dim("softmin", input.dim(), _stacklevel)  # type: ignore[attr-defined]
+        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
     negative = elementwise.neg.call(input)
     if dtype is not None:
         negative = rows.converted(negative, dtype)
-    return rows.softmax.call(negative, dim)  # type: ignore[no-any-return]
+    return rows.softmax.call(negative, dim)
 
 
 def log_softmax(
@@ -415,10 +415,10 @@ def log_softmax(
     tensor([-0.6931, -0.6931])
     """
     if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)  # type: ignore[attr-defined]
+        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
     if dtype is not None:
         input = rows.converted(input, dtype)
-    return rows.log_softmax.call(input, dim)  # type: ignore[no-any-return]
+    return rows.log_softmax.call(input, dim)
 
 
 def gumbel_softmax(
@@ -441,7 +441,7 @@ def gumbel_softmax(
     gumbels = (x + gumbels) / tau
     soft = rows.softmax.call(gumbels, dim)
     if not hard:
-        return soft  # type: ignore[no-any-return]
+        return soft
     index = soft.max(dim, keepdim=True)[1]
     one_hot = torch.zeros_like(x).detach().scatter_(dim, index, 1.0)
-    return one_hot - soft.detach() + soft  # type: ignore[no-any-return]
+    return one_hot - soft.detach() + soft

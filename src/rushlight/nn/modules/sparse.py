@@ -252,5 +252,5 @@ class EmbeddingBag(_Table):
             norm_type=norm_type, scale_grad_by_freq=scale_grad_by_freq, mode=mode, sparse=sparse,
             include_last_offset=include_last_offset, padding_idx=padding_idx,
         )  # fmt: skip
-        bag.weight.requires_grad = not freeze  # type: ignore[attr-defined]
+        bag.weight.requires_grad = not freeze
         return bag

@@ -37,7 +37,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     start = 0
     for p in parameters:
         count = p.numel()
-        p.data = vec[start : start + count].view_as(p).data  # type: ignore[attr-defined]
+        p.data = vec[start : start + count].view_as(p).data
         start += count
 
 

@@ -109,7 +109,7 @@ class LRScheduler:
     _last_lr: list[Any]
     _get_lr_called_within_step = False
     _is_initial = False
-    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
+    __reduce_ex__ = reduce_ex
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         check_optimizer(optimizer)

@@ -30,7 +30,7 @@ class Dataset(Generic[_T_co]):
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
 
-    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
+    __reduce_ex__ = reduce_ex
 
     def __getitem__(self, index: Any) -> _T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")

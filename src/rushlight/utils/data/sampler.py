@@ -28,7 +28,7 @@ class Sampler(Generic[_T_co]):
     Source: https://pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
 
-    __reduce_ex__ = reduce_ex  # type: ignore[assignment]
+    __reduce_ex__ = reduce_ex
 
     def __iter__(self) -> Iterator[_T_co]:
         raise NotImplementedError

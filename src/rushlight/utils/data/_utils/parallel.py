@@ -64,6 +64,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._pid = os.getpid()
         self._closed = False
         self._workers: list[_Worker] = []
+        self._sent = 0
         context = loader.multiprocessing_context or multiprocessing.get_context()
         assert self._num_workers > 0
         for number in range(self._num_workers):
@@ -76,18 +77,16 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._begin()
 
     def _begin(self) -> None:
+        # Numbers go on from epoch to epoch: a batch of one that was left early is known by its
+        # number, and dropped when it comes.
         self._results: dict[int, Any] = {}
         self._owner: dict[int, int] = {}
-        self._sent = 0
         self._turn = 0
         self._sampler_ended = False
         for _ in range(self._prefetch_factor * self._num_workers):
             self._give_task()
 
     def _reset(self, loader: DataLoader[Any], first_iter: bool = False) -> None:
-        while self._owner:  # batches of an epoch that was left early
-            number, _ = self._receive()
-            self._owner.pop(number, None)
         super()._reset(loader, first_iter)
         for w in self._workers:
             w.active = True
@@ -148,6 +147,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             self._owner.clear()
             return None
         number, data = self._receive()
+        if number not in self._owner:
+            return None
         if isinstance(data, worker.Exhausted):
             self._retire(self._owner[number])
             if not self._in_order:
