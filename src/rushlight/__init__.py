@@ -49,8 +49,9 @@ newaxis = None
 #: Modules that are attributes of the package once they are asked for.
 _SUBMODULES = frozenset(
     (
-        "accelerator", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps", "nn", "optim", "random",
-        "return_types", "serialization", "testing", "torch_version", "utils", "version", "xpu",
+        "accelerator", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps", "nn",
+        "optim", "random", "return_types", "serialization", "testing", "torch_version",
+        "utils", "version", "xpu",
     )
 )  # fmt: skip
 

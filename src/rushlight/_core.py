@@ -59,10 +59,12 @@ class Context:
             is empty, backward takes its fast loop.
         structure: the structural epoch: bumped when something changes that a captured step may
             have relied upon (train flags, hooks, requires_grad, `.data =`, parameter groups...).
-        modified: whether anomaly mode wants creation sites (None or a callable taking a node).
+        complex: whether a complex tensor ever required grad: backward then looks for complex
+            gradients, which its fast loop does not.
+        anomaly: whether anomaly mode wants creation sites (None or a callable taking a node).
     """
 
-    __slots__ = ("anomaly", "handler", "hooks", "modes", "structure")
+    __slots__ = ("anomaly", "complex", "handler", "hooks", "modes", "structure")
 
     def __init__(self) -> None:
         self.handler: Callable[..., Any] | None = None
@@ -70,6 +72,7 @@ class Context:
         self.hooks: set[int] = set()
         self.structure = 0
         self.anomaly: Any = None
+        self.complex = False
 
 
 ctx = Context()
@@ -257,6 +260,13 @@ def bump(t: Tensor) -> None:
         t._cell = [1]
     elif cell is not INFERENCE_CELL:
         cell[0] += 1
+
+
+def make_leaf(t: Tensor) -> None:
+    """Let `t` collect its own gradient."""
+    t._edge = LEAF
+    if t._data.dtype.kind == "c":
+        ctx.complex = True
 
 
 def edge_of(t: Tensor) -> Any:

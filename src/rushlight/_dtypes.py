@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 import ml_dtypes
@@ -247,7 +248,7 @@ def number_dtype(value: Any) -> dtype:
 
 
 # The module's own names float, int, bool and complex are dtypes, as in PyTorch.
-bool_type = type(True)
-int_type = type(1)
-float_type = type(1.0)
-complex_type = complex
+bool_type = builtins.bool
+int_type = builtins.int
+float_type = builtins.float
+complex_type = builtins.complex

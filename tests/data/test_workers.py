@@ -13,7 +13,11 @@ import pytest
 
 import rushlight as torch
 from rushlight.utils.data import (
-    DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    TensorDataset,
+    get_worker_info,
 )  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
@@ -186,8 +190,10 @@ def test_tensors_in_a_graph_do_not_travel():
 
     with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor"):
         list(DataLoader(range(1), num_workers=1, collate_fn=collate))
-    leaf = next(iter(DataLoader(
-        range(1), num_workers=1, collate_fn=lambda b: torch.ones(1, requires_grad=True))))  # fmt: skip
+    loader = DataLoader(
+        range(1), num_workers=1, collate_fn=lambda b: torch.ones(1, requires_grad=True)
+    )
+    leaf = next(iter(loader))
     assert leaf.requires_grad
 
 

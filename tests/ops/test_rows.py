@@ -190,7 +190,7 @@ def test_derivatives_that_pytorch_lacks_are_refused(row, number, sample):
         call.gradients()
 
 
-# ---- what is saved, what is touched ----------------------------------------------------------------
+# ---- what is saved, what is touched -------------------------------------------------------------
 
 
 @derived
@@ -253,7 +253,7 @@ def test_nothing_is_mutated(row, number, sample):
     assert all(t._cell is None or t._cell[0] == 0 for t in call.inputs)
 
 
-# ---- layouts --------------------------------------------------------------------------------------
+# ---- layouts ------------------------------------------------------------------------------------
 
 
 def transposed(a):
@@ -303,7 +303,7 @@ def test_views_share_memory_and_version(row, number, sample):
         assert view._view.base is base
 
 
-# ---- dtypes -----------------------------------------------------------------------------------------
+# ---- dtypes -------------------------------------------------------------------------------------
 
 # Rows that see integers never, or only once the public function in front has promoted them.
 FLOATS_ONLY = {
@@ -368,7 +368,7 @@ def test_half_precision_is_rounded_once(row, number, sample, dtype):
         assert np.array_equal(a.astype(np.float32), b.astype(a.dtype).astype(np.float32))
 
 
-# ---- the goldens ------------------------------------------------------------------------------------
+# ---- the goldens --------------------------------------------------------------------------------
 
 
 def test_goldens_belong_to_these_samples():

@@ -1,4 +1,4 @@
-"""One formula, several ways to run it: planned, over arrays, over Tensors, offered to a recorder."""
+"""One formula, several ways to run it: planned, over arrays or Tensors, offered to a recorder."""
 
 import itertools
 
@@ -19,8 +19,8 @@ from rushlight.optim import (
     rprop,
     sgd,
 )  # fmt: skip
+from rushlight.optim._eager import BLOCK, PACK, SMALL
 from rushlight.optim._plan import plan
-from rushlight.optim._update import BLOCK, PACK, SMALL
 
 RULES = [
     adadelta.adadelta, adagrad.adagrad, adam.adam, adamax.adamax, asgd.asgd, nadam.nadam,

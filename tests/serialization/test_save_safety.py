@@ -61,9 +61,9 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "builtins eval", "builtins exec", "builtins getattr", "__builtin__ eval", "subprocess Popen",
-        "importlib import_module", "torch hub.load", "torch serialization.os.system",
-        "rushlight serialization", "collections defaultdict", "numpy ndarray", "functools partial",
+        "builtins eval", "builtins exec", "builtins getattr", "__builtin__ eval",
+        "subprocess Popen", "importlib import_module", "torch hub.load",
+        "torch serialization.os.system", "rushlight serialization", "collections defaultdict", "numpy ndarray", "functools partial",
         "torch._utils _rebuild_tensor_v9", "torch.storage _load_from_bytes", "builtins bytes",
     ],
 )  # fmt: skip

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 
 import rushlight._ops
-
 from rushlight._core import FUSED, OPS, RAW, TEN
 from rushlight._define.schema import parse
 from rushlight.compiler.record import RecNamespace
@@ -399,7 +398,7 @@ def test_the_checker_lets_shapes_pass():
     assert problems_of(allowed, ("dim",)) == []
 
 
-# ---- schemas ---------------------------------------------------------------------------------------
+# ---- schemas -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("row", OPS.values(), ids=lambda row: row.name)
@@ -407,7 +406,8 @@ def test_schema_parses_and_matches(row):
     for text in row.schemas:
         parse(text)
     schema = parse(row.schemas[0])
-    arguments = [a for a in schema.arguments if not a.is_out and a.name not in getattr(row, "extra", ())]
+    extra = getattr(row, "extra", ())
+    arguments = [a for a in schema.arguments if not a.is_out and a.name not in extra]
     assert len(arguments) == len(row.order)
     publics = getattr(row, "public_names", [None] * len(row.order))
     for argument, name, public in zip(arguments, row.order, publics, strict=True):

@@ -21,13 +21,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import MISSING, OPS, RAW, TEN, Op
+from .._core import OPS, RAW, TEN, Op
 from . import render
 from .prototype import prototype
 from .quick import quick_parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_READ_LATER = frozenset(
+    (
+        "attrs", "order", "public_names", "defaults_by_position", "positional", "saves",
+        "saved_shapes", "saved_dtypes", "saved_attrs",
+    )
+)  # fmt: skip
+
 
 class Row(Op):
     """An `Op` with everything rendering needs. Made by the functions below."""
@@ -66,6 +74,7 @@ class Row(Op):
         jvp: Callable[..., Any] | None = None,
         doc: str = "",
         hidden: bool = False,
+        own_complex: bool = False,
         extra: tuple[str, ...] = (),
         adapt: Callable[..., tuple[Any, ...]] | None = None,
         mismatch: Callable[..., str] | None = None,
@@ -76,24 +85,12 @@ class Row(Op):
     ) -> None:
         super().__init__(name, kind)
         self.schemas = (schema,) if isinstance(schema, str) else schema
-        arguments, public_name = quick_parse(self.schemas[0])
-        tensors = [a for a in arguments if a[0].startswith("Tensor") and a[1] != "out"]
-        others = [a for a in arguments if not a[0].startswith("Tensor")]
-        renamed = dict(zip((a[1] for a in tensors), inputs, strict=True))
+        self.public_name = self.schemas[0].partition("(")[0].partition(".")[0]
+        self.public = public
         self.inputs = inputs
-        if attrs is None:
-            attrs = tuple(a[1] for a in others if a[1] not in extra)
-        self.attrs = attrs
-        renamed.update(zip((a[1] for a in others if a[1] not in extra), attrs, strict=True))
+        self.given_attrs = attrs
         self.extra = extra
         self.adapt = adapt
-        listed = [a for a in arguments if a[1] in renamed]
-        self.order = tuple(renamed[a[1]] for a in listed)
-        self.public_names = tuple("input" if a[1] == "self" else a[1] for a in listed)
-        self.defaults_by_position = tuple(a[2] for a in listed)
-        self.positional = sum(not a[3] for a in listed)
-        self.public_name = public_name
-        self.public = public
         self.forward = forward
         self.is_ufunc = isinstance(forward, np.ufunc)
         self.formulas = formulas
@@ -124,13 +121,13 @@ class Row(Op):
         self.jvp = jvp
         self.doc = doc
         self.hidden = hidden
+        self.own_complex = own_complex
         self.mismatch = mismatch
         self.explain = explain
         self.integers_end = integers_end
         self.kernel = kernel
         self.refuse = refuse
         self.node_name = node if node is not None else _camel(name) + "Backward0"
-        self._collect_saves()
         self._node: Any = None
         self.places: list[tuple[Any, str]] = [(TEN, name)]
         self.operator_places: list[tuple[Any, str]] = []
@@ -138,6 +135,30 @@ class Row(Op):
         OPS[name] = self
         setattr(RAW, name, self.forward)
         setattr(TEN, name, self.call)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the schema and the formulas say: read when first asked for, since reading all rows
+        would be a quarter of the time that importing takes."""
+        if name not in _READ_LATER or "order" in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._read_schema()
+        self._collect_saves()
+        return getattr(self, name)
+
+    def _read_schema(self) -> None:
+        """The arguments, and which of them are attributes."""
+        arguments, _ = quick_parse(self.schemas[0])
+        tensors = [a for a in arguments if a[0].startswith("Tensor") and a[1] != "out"]
+        others = [a[1] for a in arguments
+                  if not a[0].startswith("Tensor") and a[1] not in self.extra]  # fmt: skip
+        self.attrs = tuple(others) if self.given_attrs is None else self.given_attrs
+        renamed = dict(zip((a[1] for a in tensors), self.inputs, strict=True))
+        renamed.update(zip(others, self.attrs, strict=True))
+        listed = [a for a in arguments if a[1] in renamed]
+        self.public_names = tuple("input" if a[1] == "self" else a[1] for a in listed)
+        self.defaults_by_position = tuple(a[2] for a in listed)
+        self.positional = sum(not a[3] for a in listed)
+        self.order = tuple(renamed[a[1]] for a in listed)
 
     def edge_for(self, name: str) -> bool:
         """Whether gradients flow to this input."""
@@ -341,6 +362,7 @@ _ROW_OPTIONS = frozenset(
         "residuals", "recompute", "recomputed", "optional", "check", "view", "same_dtype",
         "broadcasts", "floats", "floats_of", "scalars", "promotion", "output_dtype", "returns",
         "samples", "public", "jvp", "doc", "inputs",
-        "hidden", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel", "refuse",
+        "hidden", "own_complex", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel",
+        "refuse",
     )
 )  # fmt: skip

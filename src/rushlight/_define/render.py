@@ -155,7 +155,8 @@ class Template:
                     f" return {slow.format(error='None')}")  # fmt: skip
         if row.floats:
             add(f"      t = d{row.floats_of}.dtype")
-            add(f"      if t is not F32 and t is not F64: return {slow.format(error='None')}")
+            add("      if t is not F32 and t is not F64 and t.kind != 'c':"
+                f" return {slow.format(error='None')}")  # fmt: skip
         ordered = ", ".join(p.replace("x", "d") for p in parameters)
         if row.check is not None:
             target = ", ".join(self.attrs) + ("," if len(self.attrs) == 1 else "")
@@ -332,8 +333,11 @@ class Template:
                 kind, index, needed_by = self.saves[j]
                 value = f"self.s{j}"
                 if lifted:
-                    edge = {"input": f"e{index}" if index in self.differentiable else "None",
-                            "output": self._output_edge(index), "residual": "None"}[kind]  # fmt: skip
+                    edge = "None"
+                    if kind == "output":
+                        edge = self._output_edge(index)
+                    elif kind == "input" and index in self.differentiable:
+                        edge = f"e{index}"
                     value = f"k.load(self, {j}, self.s{j}, {edge})"
                     optional = kind == "input" and row.inputs[index] in row.optional
                     if optional:

@@ -14,6 +14,8 @@ from .._kernels.reduce import sum_to as _sum_to
 
 
 def _astype(x: Any, dtype: Any) -> Any:
+    if dtype.kind == "c":
+        _core.ctx.complex = True  # where the cast is recorded, complex gradients will flow
     if x.dtype.kind == "c" and np.dtype(dtype).kind not in "cb":
         x = x.real
     return x.astype(dtype)
@@ -54,7 +56,7 @@ zeros_like = linear(
 
 
 def _cast_array(x: Any, dtype: Any) -> Any:
-    return x if x.dtype is dtype else x.astype(dtype)
+    return x if x.dtype is dtype else _astype(x, dtype)
 
 
 def _cast_tensor(x: Any, dtype: Any) -> Any:

@@ -17,6 +17,7 @@ from .._tensor.registry import METHODS, public
 
 def _join(x: Any, y: Any) -> Any:
     shape = np.broadcast_shapes(x.shape, y.shape)
+    _core.ctx.complex = True
     out = np.empty(shape, np.complex128 if x.dtype == _dtypes.FLOAT64 else np.complex64)
     out.real, out.imag = x, y
     return out
@@ -33,7 +34,17 @@ imag_row = linear(
 complex_row = linear(
     "complex", _join, "complex(Tensor real, Tensor imag) -> Tensor", inputs=("x", "y"),
     x=lambda k, g: k.real(g), y=lambda k, g: k.imag(g), broadcasts=(0, 1), public=False,
+    own_complex=True,
 )  # fmt: skip
+conj_row = linear(
+    "conj", np.conjugate, "conj_physical(Tensor self) -> Tensor", x=lambda k, g: k.conj(g),
+    own_complex=True,
+)  # fmt: skip
+
+
+def conj(input: Any) -> Any:
+    """The complex conjugate; a real tensor itself."""
+    return conj_row.call(input) if input._data.dtype.kind == "c" else input
 
 
 def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
@@ -99,8 +110,8 @@ def _set_part(part: Any) -> Any:
     return setter
 
 
-for _function in (complex, real, imag):
+for _function in (complex, real, imag, conj):
     _function.__module__ = "torch"
-    public(_function.__name__, _function, method=False)
+    public(_function.__name__, _function, method=_function is conj)
 METHODS["real"] = property(real, _set_part(real))
 METHODS["imag"] = property(imag, _set_part(imag))

@@ -42,7 +42,8 @@ frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g
                    floats=True, kernel="frac_cpu")  # fmt: skip
 logaddexp = elementwise(
     "logaddexp", np.logaddexp, "logaddexp(Tensor self, Tensor other) -> Tensor", floats=True,
-    kernel="logaddexp_cpu", x=lambda k, g, x, out: g * k.exp(x - out), y=lambda k, g, y, out: g * k.exp(y - out),
+    kernel="logaddexp_cpu", x=lambda k, g, x, out: g * k.exp(x - out),
+    y=lambda k, g, y, out: g * k.exp(y - out),
 )  # fmt: skip
 hypot = elementwise(
     "hypot", np.hypot, "hypot(Tensor self, Tensor other) -> Tensor", floats=True,
@@ -168,8 +169,8 @@ lerp_scalar = elementwise(
     "lerp_scalar",
     lambda x, y, weight: _lerp(x, y, x.dtype.type(weight)),
     "lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor", promotion="equal",
-    floats=True, kernel="lerp_kernel_scalar", x=lambda g, weight: g * (1 - weight), y=lambda g, weight: g * weight, node="LerpBackward0",
-    public=False,
+    floats=True, kernel="lerp_kernel_scalar", x=lambda g, weight: g * (1 - weight),
+    y=lambda g, weight: g * weight, node="LerpBackward0", public=False,
 )  # fmt: skip
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from .. import _dtypes
 from .._core import Tensor
 from .._define import binding
-from .._ops import (
+from .._ops import (  # noqa: F401 - each registers its public names
     activation,
+    complexes,
     composed,
     conv,
     copying,
@@ -26,13 +27,13 @@ from .._ops import (
     sorting,
     taking,
 )
-from . import (
+from . import (  # noqa: F401 - the same
     attributes,
     borrowed,
     convert,
     creation,
     device,
-    gradients,  # noqa: F401 - registers public names of autograd
+    gradients,
     grids,
     indexing,
     legacy,
@@ -43,7 +44,7 @@ from . import (
     ranges,
     registry,
     threads,
-)  # fmt: skip
+)
 
 binding.configure(
     tensor_type=Tensor, dtype_type=_dtypes.dtype, device_type=device.device, size_type=device.Size,
@@ -58,21 +59,3 @@ convert.attach()
 legacy.attach()
 operators.attach()
 indexing.attach()
-__all__ = [
-    "copying",
-    "creation",
-    "dropout",
-    "embedding",
-    "index",
-    "masking",
-    "overloads",
-    "randoms",
-    "ranges",
-    "scatter_reduce",
-    "scattering",
-    "searching",
-    "sorting",
-    "taking",
-]
-__all__ += ["activation", "composed", "conv", "image", "loss", "norm", "pad", "pool", "softmax"]
-__all__ += ["borrowed", "grids", "numeric", "threads"]

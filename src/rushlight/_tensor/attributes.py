@@ -132,7 +132,7 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
             if self._cell is _core.INFERENCE_CELL and not _core.thread.inference:
                 raise RuntimeError("Setting requires_grad=True on inference tensor outside "
                                    "InferenceMode is not allowed.")  # fmt: skip
-            self._edge = LEAF
+            _core.make_leaf(self)
             _core.changed_structure()
     elif self._edge is not None:
         if self._edge is not LEAF:

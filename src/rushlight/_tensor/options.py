@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import INFERENCE_CELL, LEAF, Tensor, ctx, wrap
+from .._core import INFERENCE_CELL, Tensor, ctx, wrap
 from .device import check_device, default_device
 
 #: The options of a factory's schema, in the order in which targets receive them; the dispatcher
@@ -43,7 +43,7 @@ def finish(
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
             )
-        t._edge = LEAF
+        _core.make_leaf(t)
     if ctx.modes and _core.thread.inference:
         t._cell = INFERENCE_CELL
     if ctx.handler is not None:

@@ -228,7 +228,8 @@ _TWINS = (
     "add sub mul neg reciprocal exp expm1 exp2 log log2 log10 log1p sqrt rsqrt sin cos tan asin "
     "acos atan sinh cosh tanh sigmoid erf erfc erfinv square abs sign floor ceil trunc frac relu "
     "asinh acosh atanh lgamma digamma floor_divide atan2 addcmul addcdiv nan_to_num hypot "
-    "logit sgn logical_and logical_or logical_xor logical_not bitwise_not tril triu addmm cumsum cumprod"
+    "logit sgn logical_and logical_or logical_xor logical_not bitwise_not tril triu addmm "
+    "cumsum cumprod"
 ).split()
 
 

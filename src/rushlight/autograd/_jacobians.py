@@ -276,7 +276,7 @@ def first_derivative(
             shape = o._data.shape
             numbers = source.standard_normal((*shape, 2) if strided else shape)
             if o._data.dtype.kind == "c":
-                numbers = numbers + 1j * source.standard_normal(numbers.shape)
+                numbers = np.asarray(numbers + 1j * source.standard_normal(numbers.shape))
             numbers = numbers.astype(o._data.dtype)
             vectors.append(wrap(numbers[..., 0] if strided else numbers, _core.LEAF))
         cotangents: tuple[Any, ...] = tuple(vectors)

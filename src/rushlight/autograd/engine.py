@@ -105,7 +105,9 @@ def backward(
     if handler is not None:
         k = getattr(handler, "namespace", lambda k: k)(k)
     roots, starts = roots_of(tensors, gradients, k)
-    if len(roots) == 1 and k is None and inputs is None and not ctx.hooks and ctx.anomaly is None:
+    if len(roots) == 1 and k is None and inputs is None and not (
+        ctx.hooks or ctx.complex or ctx.anomaly is not None
+    ):
         g = starts.pop()
         root = roots.pop()
         if root._sequence < 0:

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+def _is_complex(g: Any) -> bool:
+    """Whether a gradient is complex.
+
+    The gradient of a real loss towards a complex z is dL/dRe(z) + i dL/dIm(z). For a holomorphic
+    f it is carried back by the conjugate of f': conj(conj(g) * f'(z)). So around a node whose
+    gradient is complex the walk conjugates what goes in and what comes out, and its formula stays
+    that of the real case. Rows that are not holomorphic say `own_complex`.
+    """
+    return g is not None and type(g) is not dict and getattr(g, "dtype", None) is not None and (
+        g._data.dtype if isinstance(g, Tensor) else g.dtype).kind == "c"  # fmt: skip
+
+
 class Pass:
     """One walk with everything: hooks, captures, a namespace.
 
@@ -119,12 +131,22 @@ class Pass:
             g = self._before(state, g)
         if "_pre_hooks" in state:
             g = self._before_node(node, state["_pre_hooks"], g)
+        conjugated = ctx.complex and _is_complex(g) and not getattr(
+            getattr(node, "op", None), "own_complex", True)  # fmt: skip
+        if conjugated:
+            g = (k or RAW).conj(g)
         if ctx.anomaly is not None:
             results = ctx.anomaly.guarded(node, k, g, self.keep)
         elif k is None:
             results = node.raw(g, self.keep)
         else:
             results = node.lifted(k, g, self.keep)
+        if conjugated:
+            # Adding 0 turns the -0 that conjugation makes of 0 back.
+            results = tuple(
+                (k or RAW).conj(r) + 0 if _is_complex(r) else r for r in results
+            )
+            g = (k or RAW).conj(g)
         if state and "_post_hooks" in state:
             results = self._after(node, state["_post_hooks"], results, g)
         if state and "_packed" in state:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import LEAF, Tensor
+from .._core import Tensor
 
 __all__ = [
     "Buffer",
@@ -102,7 +102,9 @@ def make(cls: Any, array: Any, requires_grad: bool) -> Any:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     p = _core.new(cls)
     p._data = array
-    p._edge = LEAF if requires_grad else None
+    p._edge = None
+    if requires_grad:
+        _core.make_leaf(p)
     p._cell = None
     return p
 

@@ -21,11 +21,6 @@ def check_lr(lr: Any, foreach: Any = None, capturable: bool = False) -> None:
         raise ValueError(f"Invalid learning rate: {lr}")
 
 
-def check_lr_plain(lr: Any) -> None:
-    """The check of optimizers whose tensor learning rate has no conditions but its size."""
-    check_lr(lr)
-
-
 def check_positive(**values: Any) -> None:
     """Refuse negative values; ``weight_decay=-1``: "Invalid weight_decay value: -1"."""
     for name, value in values.items():

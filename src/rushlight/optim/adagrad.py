@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_fused, check_lr, check_positive
 from ._rules import rule
-from ._update import FormulaOptimizer, as_float, count, full_like
+from ._state import as_float, count, full_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["Adagrad"]

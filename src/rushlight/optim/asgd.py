@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_lr, check_positive
 from ._rules import rule
-from ._update import FormulaOptimizer, as_float, count, zeros_like
+from ._state import as_float, count, zeros_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["ASGD"]
@@ -81,7 +82,8 @@ class ASGD(FormulaOptimizer):
         check_lr(lr)
         check_positive(weight_decay=weight_decay)
         defaults = {
-            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay, "foreach": foreach,
+            "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
+            "foreach": foreach,
             "maximize": maximize, "differentiable": differentiable, "capturable": capturable,
         }  # fmt: skip
         super().__init__(params, defaults)

@@ -10,7 +10,8 @@ from .. import _core
 from .._core import Tensor, wrap
 from ._checks import check_lr
 from ._line_search import strong_wolfe
-from ._update import as_float, call_closure
+from ._state import as_float
+from ._update import call_closure
 from .optimizer import Optimizer, ParamsT
 
 if TYPE_CHECKING:

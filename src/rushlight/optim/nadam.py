@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_betas, check_lr, check_positive
 from ._rules import rule
-from ._update import FormulaOptimizer, count, zeros_like
+from ._state import count, zeros_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["NAdam"]

@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_betas, check_lr, check_positive
 from ._rules import rule
-from ._update import FormulaOptimizer, as_float, count, zeros_like
+from ._state import as_float, count, zeros_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["RAdam"]
@@ -101,7 +102,8 @@ class RAdam(FormulaOptimizer):
         check_betas(betas)
         check_positive(weight_decay=weight_decay)
         defaults = {
-            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+            "maximize": maximize,
             "foreach": foreach, "capturable": capturable,
             "decoupled_weight_decay": decoupled_weight_decay, "differentiable": differentiable,
         }  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_lr
 from ._rules import rule
-from ._update import FormulaOptimizer, as_float, count, full_like, zeros_like
+from ._state import as_float, count, full_like, zeros_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["Rprop"]
@@ -71,7 +72,8 @@ class Rprop(FormulaOptimizer):
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
         defaults = {
-            "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach, "maximize": maximize,
+            "lr": lr, "etas": etas, "step_sizes": step_sizes, "foreach": foreach,
+            "maximize": maximize,
             "differentiable": differentiable, "capturable": capturable,
         }  # fmt: skip
         super().__init__(params, defaults)

@@ -7,7 +7,8 @@ from typing import Any
 from .._core import Tensor
 from ._checks import check_fused, check_lr, check_positive
 from ._rules import rule
-from ._update import FormulaOptimizer, zeros_like
+from ._state import zeros_like
+from ._update import FormulaOptimizer
 from .optimizer import ParamsT
 
 __all__ = ["SGD"]
@@ -86,7 +87,8 @@ class SGD(FormulaOptimizer):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
             "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-            "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
+            "nesterov": nesterov, "maximize": maximize, "foreach": foreach,
+            "differentiable": differentiable,
             "fused": fused,
         }  # fmt: skip
         check_fused(fused, foreach, differentiable)

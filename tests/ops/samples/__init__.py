@@ -17,6 +17,6 @@ from . import (
 from .table import TABLE, Entry, Sample, samples_of
 
 __all__ = [
-    "TABLE", "Entry", "Sample", "casting", "convolution", "elementwise", "image", "index", "linalg", "loss",
-    "movement", "pointwise", "reduce", "samples_of", "sorting", "writing",
+    "TABLE", "Entry", "Sample", "casting", "convolution", "elementwise", "image", "index", "linalg",
+    "loss", "movement", "pointwise", "reduce", "samples_of", "sorting", "writing",
 ]  # fmt: skip

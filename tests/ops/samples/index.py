@@ -1,4 +1,4 @@
-"""Samples of `_ops/index.py`, `embedding.py`, `masking.py`, `scattering.py`, `scatter_reduce.py` and
+"""Samples of `_ops/index.py`, `embedding.py`, `masking.py`, `scattering.py`, `scatter_reduce.py`,
 `taking.py`."""
 
 import numpy as np
@@ -115,7 +115,7 @@ def one_hot(draw):
             Sample(draw.integers(0, 4), 4)]  # fmt: skip
 
 
-# ---- masks ----------------------------------------------------------------------------------------
+# ---- masks --------------------------------------------------------------------------------------
 
 
 def _masked(draw):
@@ -138,8 +138,8 @@ def masked_select(draw):
     return [Sample(x, m) for x, m in _masked(draw)]
 
 
-@samples("masked_select_backward", without=("0-d",),
-         torch="lambda g, shape, m: torch.zeros(shape, dtype=g.dtype).masked_scatter(m, g)")  # fmt: skip
+@samples("masked_select_backward", without=("0-d",), torch=
+         "lambda g, s, m: torch.zeros(s, dtype=g.dtype).masked_scatter(m, g)")  # fmt: skip
 def masked_select_backward(draw):
     mask = draw.mask(2, 3)
     return [Sample(draw.normal(int(mask.sum())), (2, 3), mask),
@@ -180,7 +180,7 @@ def nonzero(draw):
     return [Sample(draw.integers(0, 2, *s)) for s in ((2, 3), (), (0, 2))]
 
 
-# ---- gather and scatter -----------------------------------------------------------------------------
+# ---- gather and scatter -------------------------------------------------------------------------
 
 
 def _gathers(draw):
@@ -265,7 +265,7 @@ def scatter_value_reduce(draw):
 @samples("scatter_reduce")
 def scatter_reduce(draw):
     return [
-        Sample(x := draw.apart(*s), d, i, draw.apart(*i.shape) + 0.05, r, own)
+        Sample(draw.apart(*s), d, i, draw.apart(*i.shape) + 0.05, r, own)
         for s, d, i in _gathers(draw)
         for r in ("sum", "mean", "prod", "amax", "amin")
         for own in (True, False)
@@ -336,7 +336,7 @@ def take(draw):
 
 
 @samples("take_backward",
-         torch="lambda g, s, i: torch.zeros(s, dtype=g.dtype).put(i, g, accumulate=True)")  # fmt: skip
+         torch="lambda g, s, i: torch.zeros(s, dtype=g.dtype).put(i, g, True)")  # fmt: skip
 def take_backward(draw):
     return [
         Sample(draw.normal(4), (2, 3), np.array([0, 5, -1, 2])),

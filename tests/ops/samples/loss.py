@@ -76,7 +76,10 @@ def with_logits(draw):
     ]
 
 
-_NLL = "lambda x, t, w, r, i: F.nll_loss(x, t, w, ignore_index=i, reduction=['none', 'mean', 'sum'][r])"
+_NLL = (
+    "lambda x, t, w, r, i: F.nll_loss(x, t, w, ignore_index=i, "
+    "reduction=['none', 'mean', 'sum'][r])"
+)
 
 
 @samples("nll_loss", torch=_NLL, without=("0-d",))

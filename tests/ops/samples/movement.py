@@ -62,7 +62,39 @@ def expand(draw):
     ]
 
 
+@samples("squeeze_one")
+def squeeze_one(draw):
+    return [
+        Sample(draw.normal(2, 1, 3), 1),
+        Sample(draw.normal(1, 2, 1), -1),
+        Sample(draw.normal(2, 3), 0),
+        Sample(draw.normal(), 0),
+        Sample(draw.normal(0, 1), 1),
+    ]
+
+
+@samples("unfold")
+def unfold(draw):
+    return [
+        Sample(draw.normal(5, 2), 0, 2, 1),
+        Sample(draw.normal(2, 5), -1, 3, 2),
+        Sample(draw.normal(3), 0, 3, 1),
+        Sample(draw.normal(), 0, 1, 1),
+        Sample(draw.normal(0, 3), 1, 2, 1),
+    ]
+
+
+@samples("unfold_backward", without=("0-d",))
+def unfold_backward(draw):
+    return [
+        Sample(draw.normal(4, 2, 2), (5, 2), 0, 2, 1),
+        Sample(draw.normal(2, 2, 3), (2, 5), 1, 3, 2),
+        Sample(draw.normal(0, 2, 2), (0, 3), 1, 2, 1),
+    ]
+
+
 @samples("squeeze")
+@samples("squeeze_several")
 def squeeze(draw):
     return [
         Sample(draw.normal(2, 1, 3), (1,)),

@@ -7,7 +7,8 @@ A family registers a function that takes a `Draw` and gives samples:
         return [Sample(draw.normal(2, 3)), Sample(draw.normal()), Sample(draw.normal(0, 2))]
 
 The arguments stand in the order of the row's schema (`row.order`): float64 arrays for what may be
-differentiated, integer and boolean arrays for indices and masks, attributes as a caller writes them.
+differentiated, integer and boolean arrays for indices and masks, attributes as a caller writes
+them.
 """
 
 import zlib

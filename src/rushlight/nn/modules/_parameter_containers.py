@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core import Tensor
 from ..parameter import Parameter
-from .container import _pairs, _position
+from ._elements import pairs, position
 from .module import Module, _typename
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class ParameterList(Module):
             for i in range(len(self))[idx]:
                 part.append(self[i])
             return part
-        return getattr(self, str(_position(idx, len(self))))
+        return getattr(self, str(position(idx, len(self))))
 
     def __setitem__(self, idx: Any, param: Any) -> None:
-        setattr(self, str(_position(idx, len(self))), _as_parameter(param))
+        setattr(self, str(position(idx, len(self))), _as_parameter(param))
 
     def __len__(self) -> int:
         return self._size
@@ -224,7 +224,7 @@ class ParameterDict(Module):
         elif isinstance(parameters, Mapping):
             given = sorted(parameters.items())
         else:
-            given = _pairs(parameters, "ParameterDict")
+            given = pairs(parameters, "ParameterDict")
         for key, value in given:
             self[key] = value
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._elements import pairs, position
+from ._parameter_containers import ParameterDict, ParameterList
 from .module import Module, _addindent
 
 if TYPE_CHECKING:
@@ -30,18 +31,6 @@ class Container(Module):
         )
         for name, module in kwargs.items():
             self.add_module(name, module)
-
-
-def _position(index: Any, length: int) -> int:
-    """`index` counted from the front.
-
-    Raises:
-        IndexError: it is out of range.
-    """
-    index = operator.index(index)
-    if not -length <= index < length:
-        raise IndexError(f"index {index} is out of range")
-    return index % length
 
 
 def _renumber(registry: Any, modules: Any) -> None:
@@ -83,7 +72,7 @@ class Sequential(Module):
         return input
 
     def _name_at(self, index: Any) -> str:
-        return list(self._modules)[_position(index, len(self))]
+        return list(self._modules)[position(index, len(self))]
 
     def __getitem__(self, idx: Any) -> Any:
         if isinstance(idx, slice):
@@ -197,7 +186,7 @@ class ModuleList(Module):
             self += modules
 
     def _name_at(self, index: Any) -> str:
-        return str(_position(index, len(self)))
+        return str(position(index, len(self)))
 
     def __getitem__(self, idx: Any) -> Any:
         if isinstance(idx, slice):
@@ -289,21 +278,6 @@ class ModuleList(Module):
         return self
 
 
-def _pairs(given: Any, kind: str) -> Iterator[tuple[Any, Any]]:
-    """Key and value of each element; the errors of ``dict.update``."""
-    for j, pair in enumerate(given):
-        if not isinstance(pair, Iterable):
-            raise TypeError(
-                f"{kind} update sequence element #{j} should be Iterable; is{type(pair).__name__}"
-            )
-        elements = list(pair)
-        if len(elements) != 2:
-            raise ValueError(
-                f"{kind} update sequence element #{j} has length {len(elements)}; 2 is required"
-            )
-        yield elements[0], elements[1]
-
-
 class ModuleDict(Module):
     """A dict of modules, in the order in which they were added.
 
@@ -379,10 +353,6 @@ class ModuleDict(Module):
         if isinstance(modules, ModuleDict | Mapping):
             given: Any = modules.items()
         else:
-            given = _pairs(modules, "ModuleDict")
+            given = pairs(modules, "ModuleDict")
         for name, module in given:
             self[name] = module
-
-
-# At the end: those of parameters build upon what stands above.
-from ._parameter_containers import ParameterDict, ParameterList  # noqa: E402

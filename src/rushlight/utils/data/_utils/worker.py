@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...._ops.random import default_generator
+from ...._tensor.threads import set_num_threads
 from . import transport
 from .errors import ExceptionWrapper
 from .worker_info import WorkerInfo, get_worker_info, here
@@ -76,6 +77,7 @@ def worker_loop(job: Job, link: Any, to_close: Any) -> None:
     threading.Thread(target=_receive, args=(link, tasks), daemon=True).start()
     sender = threading.Thread(target=_send, args=(link, results), daemon=True)
     sender.start()
+    set_num_threads(1)
     try:
         _seed(job.base_seed, job.number)
         here.info = WorkerInfo(
