@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.machinery
-import importlib.util
 import os
 import sys
 from types import FunctionType, ModuleType
@@ -59,7 +58,9 @@ class _AliasLoader:
         """What runpy and inspect ask a loader for, answered by the real module's loader."""
         if name not in ("get_code", "get_filename", "get_source", "is_package"):
             raise AttributeError(name)
-        real_spec = importlib.util.find_spec(self.real_name)
+        from importlib.util import find_spec
+
+        real_spec = find_spec(self.real_name)
         answer = getattr(real_spec and real_spec.loader, name)
         return lambda fullname=None: answer(self.real_name)
 
@@ -82,7 +83,9 @@ class _AliasFinder:
         if real is not None:
             origin, is_package = getattr(real, "__file__", None), hasattr(real, "__path__")
         else:
-            found = importlib.util.find_spec(real_name)
+            from importlib.util import find_spec
+
+            found = find_spec(real_name)
             if found is None:
                 if _who_asks() == "import":
                     raise missing_module(name)

@@ -123,6 +123,24 @@ def test_draws_are_not_baked():
     assert torch.equal(program.replay(x), first)
 
 
+def test_schedules_move_on_at_every_replay():
+    w = torch.tensor([1.0], requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+        scheduler.step()
+
+    _, program = record(step, torch.ones(1))
+    assert (w.item(), scheduler.get_last_lr()) == (0.0, [0.5])
+    for expected, rate in ((-0.5, 0.25), (-0.75, 0.125), (-0.875, 0.0625)):
+        program.replay(torch.ones(1))
+        assert (w.item(), scheduler.get_last_lr()) == (expected, [rate])
+
+
 def test_gradients_accumulate_on_replay():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
 

@@ -131,6 +131,14 @@ def answer(key):
     return answers[key], 1e-6
 
 
+def comparable(array):
+    """A result as precise as the answers are: remembered ones are float32."""
+    if PYTHON or array.dtype.kind != "f":
+        return array
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
+
+
 def digest(request):
     """Identifies what was asked."""
     seen = hashlib.sha256()

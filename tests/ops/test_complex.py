@@ -1,4 +1,4 @@
-"""The rows between real and complex numbers: real, imag and complex."""
+"""The rows between real and complex numbers: real, imag, complex and conj."""
 
 import numpy as np
 import pytest
@@ -40,3 +40,15 @@ def test_parts_are_views(name, shape, create_graph):
     start = drawn(3, shape)
     (g,) = engine.gradients_of([part], [wrap(start)], [z], False, create_graph, False)
     assert np.array_equal(g._data, start * (1 if name == "real" else 1j))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_conjugate(shape, create_graph):
+    z = wrap(np.asarray(drawn(1, shape) + 1j * drawn(2, shape)))
+    z._edge = LEAF
+    out = OPS["conj"].call(z)
+    assert np.array_equal(out._data, np.conj(z._data))
+    start = np.asarray(drawn(3, shape) + 1j * drawn(4, shape))
+    (g,) = engine.gradients_of([out], [wrap(start)], [z], False, create_graph, False)
+    assert np.array_equal(g._data, np.conj(start))

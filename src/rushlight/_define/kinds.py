@@ -17,6 +17,7 @@ Everything else follows: the wrapper and Node class (render.py), un-broadcasting
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,9 @@ _READ_LATER = frozenset(
         "saved_shapes", "saved_dtypes", "saved_attrs",
     )
 )  # fmt: skip
+
+
+_reading = threading.RLock()
 
 
 class Row(Op):
@@ -139,14 +143,17 @@ class Row(Op):
     def __getattr__(self, name: str) -> Any:
         """What the schema and the formulas say: read when first asked for, since reading all rows
         would be a quarter of the time that importing takes."""
-        if name not in _READ_LATER or "order" in self.__dict__:
+        if name not in _READ_LATER:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._read_schema()
-        self._collect_saves()
-        return getattr(self, name)
+        with _reading:
+            if "order" not in self.__dict__:
+                order = self._read_schema()
+                self._collect_saves()
+                self.order = order
+        return object.__getattribute__(self, name)
 
-    def _read_schema(self) -> None:
-        """The arguments, and which of them are attributes."""
+    def _read_schema(self) -> tuple[str, ...]:
+        """Find the attributes among the arguments; returns the names in order."""
         arguments, _ = quick_parse(self.schemas[0])
         tensors = [a for a in arguments if a[0].startswith("Tensor") and a[1] != "out"]
         others = [a[1] for a in arguments
@@ -158,7 +165,7 @@ class Row(Op):
         self.public_names = tuple("input" if a[1] == "self" else a[1] for a in listed)
         self.defaults_by_position = tuple(a[2] for a in listed)
         self.positional = sum(not a[3] for a in listed)
-        self.order = tuple(renamed[a[1]] for a in listed)
+        return tuple(renamed[a[1]] for a in listed)
 
     def edge_for(self, name: str) -> bool:
         """Whether gradients flow to this input."""

@@ -37,7 +37,8 @@ complex_row = linear(
     own_complex=True,
 )  # fmt: skip
 conj_row = linear(
-    "conj", np.conjugate, "conj_physical(Tensor self) -> Tensor", x=lambda k, g: k.conj(g),
+    "conj", lambda x: np.conjugate(x) if x.dtype.kind == "c" else x.copy(),
+    "conj_physical(Tensor self) -> Tensor", x=lambda k, g: k.conj(g),
     own_complex=True,
 )  # fmt: skip
 

@@ -81,10 +81,19 @@ sub = elementwise(
     refuse=_no_mask_difference,
 )  # fmt: skip
 rsub = elementwise(
-    "rsub", lambda x, y: np.subtract(y, x), _with_alpha("rsub"), x=lambda g: -g, y=lambda g: g,
-    scalars=True, extra=("alpha",), adapt=_alpha, node="RsubBackward1",
+    "rsub", lambda x, y: np.subtract(y, x), _binary("rsub"), x=lambda g: -g, y=lambda g: g,
+    scalars=True, node="RsubBackward1", public=False,
     explain=_no_boolean_subtraction, refuse=_no_mask_difference,
 )  # fmt: skip
+
+
+def rsub_with_alpha(x: Any, y: Any, alpha: Any) -> Any:
+    """``y - alpha x``."""
+    if type(alpha) is float and _is_integral(x) and _is_integral(y):
+        _alpha(x, y, alpha)
+    return rsub.call(x if alpha == 1 else mul.call(x, alpha), y)
+
+
 mul = elementwise(
     "mul", np.multiply, _binary("mul"), x=lambda g, y: g * y, y=lambda g, x: g * x, scalars=True
 )
@@ -102,6 +111,21 @@ reciprocal = elementwise(
     "reciprocal", np.reciprocal, _unary("reciprocal"), x=lambda g, out: -g * (out * out),
     floats=True,
 )  # fmt: skip
+
+
+def tensors_only(name: str) -> Any:
+    """Refuses Python numbers where PyTorch has no overload for them."""
+
+    def refuse(x: Any, y: Any) -> Exception | None:
+        for position, (label, value) in enumerate((("input", x), ("other", y))):
+            if not isinstance(value, Tensor):
+                return TypeError(
+                    f"{name}(): argument '{label}' (position {position + 1}) must be Tensor, not "
+                    f"{type(value).__name__}"
+                )
+        return None
+
+    return refuse
 
 
 def _unless_beaten(k: Any, g: Any, beaten: Any, x: Any, y: Any) -> Any:
@@ -122,6 +146,7 @@ minimum = elementwise(
 )  # fmt: skip
 atan2 = elementwise(
     "atan2", np.arctan2, "atan2(Tensor self, Tensor other) -> Tensor", floats=True,
+    refuse=tensors_only("atan2"),
     x=lambda g, x, y: g * (y / (x * x + y * y)), y=lambda g, x, y: g * (-x / (x * x + y * y)),
 )  # fmt: skip
 
@@ -167,10 +192,30 @@ erf = elementwise(
     "erf", special.erf, _unary("erf"), floats=True,
     x=lambda k, g, x: g * (_TWO_OVER_SQRT_PI * k.exp(-(x * x))),
 )  # fmt: skip
+
+
+def not_of_booleans(kernel: str, function: Any) -> Any:
+    """`function`, refusing booleans under the name of PyTorch's kernel."""
+
+    def forward(*operands: Any) -> Any:
+        if operands[0].dtype.char == "?":
+            raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
+        return function(*operands)
+
+    return forward
+
+
+def _square(x: Any) -> Any:
+    return np.square(x.astype(np.int64) if x.dtype.char == "?" else x)
+
+
 square = elementwise(
-    "square", np.square, _unary("square"), x=lambda g, x: g * (x * 2), node="PowBackward0"
+    "square", _square, _unary("square"), x=lambda g, x: g * (x * 2), node="PowBackward0"
 )
-abs_ = elementwise("abs", np.absolute, _unary("abs"), x=lambda k, g, x: g * k.sign(x))
+abs_ = elementwise(
+    "abs", not_of_booleans("abs_cpu", np.absolute), _unary("abs"),
+    x=lambda k, g, x: g * k.sign(x),
+)  # fmt: skip
 
 
 def _sign(x: Any) -> Any:
@@ -183,11 +228,18 @@ def _sign(x: Any) -> Any:
 
 sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
 sgn = elementwise("sgn", _sign, _unary("sgn"), x=lambda k, g: k.zeros_like_(g))
-floor = elementwise("floor", np.floor, _unary("floor"), x=lambda k, g: k.zeros_like_(g))
-ceil = elementwise("ceil", np.ceil, _unary("ceil"), x=lambda k, g: k.zeros_like_(g))
-trunc = elementwise("trunc", np.trunc, _unary("trunc"), x=lambda k, g: k.zeros_like_(g))
+floor = elementwise(
+    "floor", not_of_booleans("floor_vml_cpu", np.floor), _unary("floor"), x=lambda k, g: k.zeros_like_(g)
+)
+ceil = elementwise(
+    "ceil", not_of_booleans("ceil_vml_cpu", np.ceil), _unary("ceil"), x=lambda k, g: k.zeros_like_(g)
+)
+trunc = elementwise(
+    "trunc", not_of_booleans("trunc_vml_cpu", np.trunc), _unary("trunc"), x=lambda k, g: k.zeros_like_(g)
+)
 rint = elementwise(
-    "rint", lambda x: x.copy() if x.dtype.kind in "iu" else np.rint(x),
+    "rint", not_of_booleans(
+        "round_vml_cpu", lambda x: x.copy() if x.dtype.kind in "iu" else np.rint(x)),
     "round(Tensor self) -> Tensor", node="RoundBackward0", x=lambda k, g: k.zeros_like_(g),
     public=False,
 )  # fmt: skip
@@ -268,7 +320,10 @@ elu = elementwise(
     "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", floats=True,
     kernel="elu_cpu",
     x=lambda k, g, x, alpha, scale, input_scale: k.where(
-        x <= 0, g * (alpha * scale * input_scale) * k.exp(x * input_scale), g * scale),
+        x <= 0,
+        # Of the negative elements only: exp of the others may be infinite.
+        g * (alpha * scale * input_scale) * k.exp(k.keep_where(x <= 0, x) * input_scale),
+        g * scale),
 )  # fmt: skip
 
 
@@ -324,8 +379,23 @@ pow_scalar = elementwise(
         else g * (k.pow_scalar(x, exponent - 1) * exponent)),
     node="PowBackward0", public=False,
 )  # fmt: skip
+
+
+def _power(x: Any, y: Any) -> Any:
+    if x.dtype.kind not in "iub":
+        return np.power(x, y)
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
+    negative = y < 0
+    if not np.any(negative):
+        return np.power(x, y)
+    # Of the inverses of integers only those of 1 and -1 are integers.
+    inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0)).astype(x.dtype)
+    return np.where(negative, inverse, np.power(x, np.where(negative, 0, y).astype(x.dtype)))
+
+
 pow_tensor = elementwise(
-    "pow_tensor", np.power, "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
+    "pow_tensor", _power, "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
     x=lambda k, g, x, y: k.where(y == 0, 0.0, g * (y * k.pow_tensor(x, y - 1))),
     y=lambda k, g, x, y, out: g * k.where(
         k.logical_and(x == 0, y >= 0), 0.0, out * k.log(x)),
@@ -333,10 +403,16 @@ pow_tensor = elementwise(
 )  # fmt: skip
 
 
+def _pow_base_slope(k: Any, g: Any, y: Any, out: Any, base: Any) -> Any:
+    if base == 0:
+        return g * k.where(y >= 0, 0.0, out * -math.inf)
+    return g * (out * (math.nan if base < 0 else math.log(base)))
+
+
 pow_base = elementwise(
-    "pow_base", lambda base, y: np.power(y.dtype.type(base), y),
+    "pow_base", lambda base, y: _power(np.asarray(base, y.dtype), y),
     "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", inputs=("y",), attrs=("base",),
-    y=lambda g, out, base: g * (out * math.log(base)),
+    y=_pow_base_slope,
     node="PowBackward2", public=False,
 )  # fmt: skip
 
@@ -352,32 +428,25 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
         return promote.into("pow", pow(input, exponent), out)
     if isinstance(input, Tensor):
         if isinstance(exponent, Tensor):
-            _refuse_negative(input, exponent._data)
             return pow_tensor.call(input, exponent)
         kind = input._data.dtype.kind
         if kind in "iub":
             target = _dtypes.result_type(
                 ((_core.dtype_of(input), 2), (_dtypes.number_dtype(exponent), 0))
             )
+            if target.category < _dtypes.FLOATING and exponent < 0:
+                raise RuntimeError("Integers to negative integer powers are not allowed.")
             if target.numpy != input._data.dtype:
                 input = cast.call(input, target.numpy)
-            elif exponent < 0:
-                _refuse_negative(input, exponent)
         return pow_scalar.call(input, exponent)
     target = _dtypes.result_type(
         ((_core.dtype_of(exponent), 2), (_dtypes.number_dtype(input), 0))
     )
     if target.numpy != exponent._data.dtype:
         exponent = cast.call(exponent, target.numpy)
-    if isinstance(input, complex) or input <= 0:
+    if isinstance(input, complex):
         return pow_tensor.call(input, exponent)
     return pow_base.call(input, exponent)
-
-
-def _refuse_negative(base: Any, exponent: Any) -> None:
-    integral = base._data.dtype.kind in "iu" and np.asarray(exponent).dtype.kind in "iu"
-    if integral and np.any(np.asarray(exponent) < 0):
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
 # ---- comparisons and logic ----------------------------------------------------------------------
@@ -399,7 +468,7 @@ ge = _comparison("ge", np.greater_equal)
 def _logical(name: str, ufunc: Any) -> Row:
     schema = f"{name}(Tensor self, Tensor other) -> Tensor"
     return elementwise(name, ufunc, schema, inputs=("x", "y"), promotion="compare",
-                       output_dtype="bool")  # fmt: skip
+                       output_dtype="bool", refuse=tensors_only(name))  # fmt: skip
 
 
 logical_and = _logical("logical_and", np.logical_and)
@@ -442,34 +511,59 @@ bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor)
 bitwise_not = elementwise("bitwise_not", np.invert, _unary("bitwise_not"), inputs=("x",))
 
 
-def _floor_divide(x: Any, y: Any) -> Any:
-    if x.dtype.kind in "iu" and np.any(y == 0):
-        raise RuntimeError("ZeroDivisionError")
-    return np.floor_divide(x, y)
+def _dividing(kernel: str, ufunc: Any) -> Any:
+    """A division with a whole quotient: booleans are refused, and integers by zero."""
+
+    def forward(x: Any, y: Any) -> Any:
+        if x.dtype.kind in "iub":
+            if x.dtype.kind == "b":
+                raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
+            if np.any(y == 0):
+                raise RuntimeError("ZeroDivisionError")
+        return ufunc(x, y)
+
+    return forward
 
 
-floor_divide = elementwise("floor_divide", _floor_divide,
-                           "floor_divide(Tensor self, Tensor other) -> Tensor",
-                           inputs=("x", "y"), scalars=True)  # fmt: skip
-def _remainder(x: Any, y: Any) -> Any:
-    if x.dtype.kind in "iu" and np.any(y == 0):
-        raise RuntimeError("ZeroDivisionError")
-    return np.remainder(x, y)
+def without_derivative(name: str) -> Any:
+    """The formula of a differentiable input for which PyTorch has no derivative."""
+
+    def formula(k: Any, g: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return formula
 
 
-def _fmod(x: Any, y: Any) -> Any:
-    if x.dtype.kind in "iu" and np.any(y == 0):
-        raise RuntimeError("ZeroDivisionError")
-    return np.fmod(x, y)
-
-
+_floor_divide = _dividing("div_floor_cpu", np.floor_divide)
+floor_divide = elementwise(
+    "floor_divide", _floor_divide, "floor_divide(Tensor self, Tensor other) -> Tensor",
+    scalars=True, node="NotImplemented",
+    x=without_derivative("floor_divide"), y=without_derivative("floor_divide"),
+)  # fmt: skip
 remainder = elementwise(
-    "remainder", _remainder, _binary("remainder"), scalars=True,
+    "remainder", _dividing("remainder_cpu", np.remainder), _binary("remainder"), scalars=True,
     x=lambda g: g, y=lambda k, g, x, y: -g * k.floor(x / y),
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", _fmod, _binary("fmod"), scalars=True,
+    "fmod", _dividing("fmod_cpu", np.fmod), _binary("fmod"), scalars=True,
     x=lambda g: g, y=lambda k, g, x, y: -g * k.trunc(x / y),
+)  # fmt: skip
+
+
+def _div_rounded(x: Any, y: Any, rounding_mode: str) -> Any:
+    if rounding_mode == "floor":
+        return _floor_divide(x, y)
+    if x.dtype.kind not in "iub":
+        return np.trunc(np.true_divide(x, y))
+    return _exact_division(x, y)
+
+
+_exact_division = _dividing("div_trunc_cpu", lambda x, y: (x - np.fmod(x, y)) // y)
+div_rounded = elementwise(
+    "div_rounded", _div_rounded,
+    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", scalars=True,
+    x=lambda k, g: k.zeros_like_(g), y=lambda k, g: k.zeros_like_(g), node="DivBackward2",
+    public=False,
 )  # fmt: skip
 
 # ---- selection ----------------------------------------------------------------------------------

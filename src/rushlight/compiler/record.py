@@ -363,6 +363,17 @@ class Recorder:
             register = self.note(grad._data)
             self.append(Read("grad", lambda: _grad_array(leaf), register))
 
+    def scheduler_step(self, scheduler: Any, argument: Any) -> None:
+        """A schedule moves on, as it does after this; a replay repeats it.
+
+        Raises:
+            RuntimeError: it looks at a value (ReduceLROnPlateau).
+        """
+        if isinstance(argument, Tensor):
+            self.reads(argument, "scheduler.step(metric)")
+        arguments = () if argument is None else (argument,)
+        self.append(Act("scheduler_step", lambda: scheduler.step(*arguments), ()))
+
     def zero_grad(self, optimizer: Any, set_to_none: bool) -> None:
         """``optimizer.zero_grad()``; the optimizer does its work itself after this."""
         self.append(Act("zero_grad", lambda: optimizer.zero_grad(set_to_none), ()))
@@ -406,11 +417,6 @@ class Recorder:
 
     def _state(self, t: Tensor | None) -> Rec | None:
         return None if t is None else self.lift(t._data, t)
-
-    def act(self, what: str, action: Callable[[], Any]) -> None:
-        """A host action of the library that replays as it is (a step counter, a scheduler)."""
-        action()
-        self.append(Act(what, action, ()))
 
     def reads(self, t: Tensor, what: str) -> None:
         """User code looks at a value: a replay would not."""

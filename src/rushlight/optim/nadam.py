@@ -70,7 +70,7 @@ class NAdam(FormulaOptimizer):
     >>> (p * p).sum().backward()
     >>> optimizer.step()
     >>> p
-    tensor([0.7217], requires_grad=True)
+    tensor([0.7359], requires_grad=True)
     """
 
     _rule = nadam

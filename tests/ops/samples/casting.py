@@ -21,6 +21,7 @@ def converting(draw):
 
 
 @samples("clone")
+@samples("conj")
 @samples("contiguous", torch="lambda x: x.contiguous()")
 @samples("alias")
 @samples("zeros_like_", torch="lambda x: x * 0 + 0.0")

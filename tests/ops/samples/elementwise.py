@@ -168,7 +168,6 @@ def pow_base(draw):
     return [
         *(Sample(2.5, *s.arguments) for s in _shapes(draw.normal)),
         Sample(1, draw.normal(3)),
-        Sample(0.0, np.array([0.0, 1.0, 2.0]), kink=True),
     ]
 
 
