@@ -75,7 +75,7 @@ def __getattr__(name: str) -> Any:
     """Public functions and submodules, made when first used."""
     target = registry.FUNCTIONS.get(name)
     if target is not None:
-        found = globals()[name] = registry.resolve(target)
+        found = globals()[name] = registry.resolve(target, name)
         return found
     where = _LAZY.get(name)
     if where is not None or name in _SUBMODULES:

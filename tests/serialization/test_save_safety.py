@@ -63,8 +63,9 @@ def test_a_command_is_not_run(tmp_path: Path) -> None:
     [
         "builtins eval", "builtins exec", "builtins getattr", "__builtin__ eval",
         "subprocess Popen", "importlib import_module", "torch hub.load",
-        "torch serialization.os.system", "rushlight serialization", "collections defaultdict", "numpy ndarray", "functools partial",
-        "torch._utils _rebuild_tensor_v9", "torch.storage _load_from_bytes", "builtins bytes",
+        "torch serialization.os.system", "rushlight serialization", "collections defaultdict",
+        "numpy ndarray", "functools partial", "torch._utils _rebuild_tensor_v9",
+        "torch.storage _load_from_bytes", "builtins bytes",
     ],
 )  # fmt: skip
 def test_other_names_are_refused(name: str) -> None:

@@ -349,7 +349,7 @@ def formulas():
 def fused():
     """What RAW has in one piece, as the other namespaces have it: composed of rows."""
     for name, function in FUSED.items():
-        yield pytest.param(function, ("rank",), id=name)
+        yield pytest.param(function, ("approximate", "rank"), id=name)
 
 
 @pytest.mark.parametrize(("function", "attributes"), [*formulas(), *fused()])

@@ -8,6 +8,7 @@ on types alone; otherwise every call is bound anew.
 from __future__ import annotations
 
 from .binding import parser
+from .calls import refusal
 from .signatures import default_value
 from .values import Trace, Types, Unplanned, convert, exact_ints, exact_tensors
 
@@ -72,7 +73,10 @@ def make_dispatcher(
             resolver.bind(args, kwargs)
         trace = Trace()
         given = args[1:] if method else args
-        signature, found = resolver.resolve(given, kwargs, trace)
+        try:
+            signature, found = resolver.resolve(given, kwargs, trace)
+        except TypeError as error:
+            raise refusal(op_name, args, kwargs, method) or error from None
         index, values = resolver.fill(signature, found, args[0] if method else None)
         if not trace.by_value and not signature.hidden and key not in plans:
             plan = _plan(resolver, signature, found, index, targets[index], args, kwargs, trace)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import OPS, RAW, TEN, Op
+from .._core import OPS, RAW, TEN, Op, Tensor
 from . import render
 from .prototype import prototype
 from .quick import quick_parse
@@ -232,8 +232,16 @@ class Row(Op):
             self.call.op = self
             self.call.__wrapped__ = prototype(self.public_name, self.schemas)
             self.rendered = True
+            method: Any = None
             for owner, name in self.places:
-                setattr(owner, name, self.call)
+                if owner is Tensor:
+                    if method is None:
+                        method = render.wrapper(template, self._node, method=True)
+                        method.op = self
+                        method.__wrapped__ = self.call.__wrapped__
+                    setattr(owner, name, method)
+                else:
+                    setattr(owner, name, self.call)
         return self.call
 
     rendered = False
@@ -255,12 +263,16 @@ class Row(Op):
     def place(self, owner: Any, name: str) -> None:
         """Put the wrapper at ``owner.name``, now as a stub, rendered once it is used."""
         self.places.append((owner, name))
-        setattr(owner, name, self.call)
+        if owner is Tensor and not self.rendered:
+            setattr(owner, name, _stub(self, name))
+        else:
+            setattr(owner, name, self.call)
 
 
-def _stub(row: Row) -> Callable[..., Any]:
+def _stub(row: Row, method: str = "") -> Callable[..., Any]:
     def first_call(*args: Any, **kwargs: Any) -> Any:
-        return row.render()(*args, **kwargs)
+        made = row.render()
+        return (getattr(Tensor, method) if method else made)(*args, **kwargs)
 
     first_call.__name__ = first_call.__qualname__ = row.public_name
     first_call.__module__ = "torch"

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _core, _dtypes
 from .._core import INFERENCE_CELL, MISSING, Tensor, ViewInfo, ctx
-from . import render
+from . import calls, render
 
 
 def plain(*outputs: Tensor) -> bool:
@@ -60,10 +60,20 @@ def remember_view(base: Tensor, view: Tensor) -> None:
 # ---------------------------------------------------------------------------------------------
 
 
-def slow(op: Any, error: Exception | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def slow(
+    op: Any,
+    error: Exception | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    method: bool = False,
+) -> Any:
     """Bind, promote, and call `op` again in its ordinary form; or raise what is wrong."""
+    if isinstance(error, TypeError | AttributeError):
+        # A check or kernel stumbled over an argument: it may be one that the parser refuses.
+        if (refused := _refusal(op, args, kwargs, method)) is not None:
+            raise refused from None
     out = kwargs.pop("out", None)
-    values = _bind(op, args, kwargs)
+    values = _bind(op, args, kwargs, method)
     if op.refuse is not None and (refusal := op.refuse(*values)) is not None:
         raise refusal
     given, target, compute, changed = _bring_together(op, values)
@@ -87,6 +97,11 @@ def slow(op: Any, error: Exception | None, args: tuple[Any, ...], kwargs: dict[s
     return result if out is None else _into(op, result, out)
 
 
+def slow_method(op: Any, error: Exception | None, args: Any, kwargs: dict[str, Any]) -> Any:
+    """`slow` for ``x.add(y)``: PyTorch does not count `x` among the arguments."""
+    return slow(op, error, args, kwargs, True)
+
+
 def slow_operator(op: Any, error: Exception | None, operands: tuple[Any, ...]) -> Any:
     """`slow` for ``x + y``: other types get their turn to answer."""
     if not all(isinstance(x, Tensor) or _is_scalar(x) for x in operands):
@@ -107,11 +122,27 @@ def invoke(op: Any, values: list[Any]) -> Any:
     return op.call(*values[:n], **keywords)
 
 
-def _bind(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+def _bind(
+    op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], method: bool = False
+) -> list[Any]:
     if not kwargs and len(args) == len(op.order) and _well_typed(op, args):
         return list(args)
     from .binding import bind
 
+    positional, named = _as_given(op, args, kwargs)
+    try:
+        _, bound = bind(op.public_name, op.schemas[:1], positional, named)
+    except TypeError as error:
+        refused = calls.refusal(op.public_name, positional, named, method)
+        raise (refused or error) from None
+    values = bound.values() if isinstance(bound, dict) else bound
+    return list(op.adapt(*values)) if op.adapt is not None else list(values)[: len(op.order)]
+
+
+def _as_given(
+    op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments as the caller wrote them, as far as the wrapper shows."""
     given = tuple(a for a in args)
     while given and given[-1] is MISSING:
         given = given[:-1]
@@ -126,9 +157,16 @@ def _bind(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         positional.append(a)
         del named[n]
     positional.extend(given[len(op.public_names) :])
-    _, bound = bind(op.public_name, op.schemas[:1], tuple(positional), {**named, **kwargs})
-    values = bound.values() if isinstance(bound, dict) else bound
-    return list(op.adapt(*values)) if op.adapt is not None else list(values)[: len(op.order)]
+    return tuple(positional), {**named, **kwargs}
+
+
+def _refusal(
+    op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], method: bool
+) -> TypeError | None:
+    """The argument parser's objection to a call that failed in the kernel or its check."""
+    if not op.public:
+        return None
+    return calls.refusal(op.public_name, *_as_given(op, args, kwargs), method)
 
 
 def _well_typed(op: Any, args: tuple[Any, ...]) -> bool:
@@ -283,4 +321,6 @@ def broadcast_error(*shapes: tuple[int, ...]) -> RuntimeError:
 
 cast: Any = None  # the row `cast`, set by _ops.casting
 
-render.provide(slow=slow, slow_operator=slow_operator, plain=plain, link=link)
+render.provide(
+    slow=slow, slow_method=slow_method, slow_operator=slow_operator, plain=plain, link=link
+)

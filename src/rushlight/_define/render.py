@@ -130,7 +130,7 @@ class Template:
         given = "kw" if not keyword else (
             "dict(kw, " + ", ".join(f"**K({row.order.index(row.attrs[int(p[1:])])}, {p})"
                                     for p in keyword) + ")")  # fmt: skip
-        slow = f"slow(OP, {{error}}, {everything} + args, {given})"
+        slow = f"SLOW(OP, {{error}}, {everything} + args, {given})"
         if operator:
             slow = f"slow_operator(OP, {{error}}, {everything})"
         lines = [f"  def op({signature}):"]
@@ -188,7 +188,7 @@ class Template:
             add("    " + " = ".join(f"t{i}._edge" for i in range(row.outputs)) + " = None")
             add(f"    if ctx.modes: plain({', '.join(outputs)})")
         add("    " + finish)
-        header = "def make(OP, FWD, CHECK, N, RETURN, K):\n"
+        header = "def make(OP, FWD, CHECK, N, RETURN, K, SLOW):\n"
         return header + "\n".join(lines) + "\n  return op\n"
 
     def _record(self, add: Any, outputs: list[str], finish: str) -> None:
@@ -425,19 +425,23 @@ def node_class(template: Template, name: str) -> type[Node]:
     )
 
 
-def wrapper(template: Template, node: type[Node] | None, operator: bool = False) -> Any:
-    """The function that users call; or the method behind an operator."""
+def wrapper(
+    template: Template, node: type[Node] | None, operator: bool = False, method: bool = False
+) -> Any:
+    """The function that users call, or the method (whose errors leave `self` out of account); or
+    what is behind an operator."""
     row = template.row
     make = factory(template.wrapper_text(operator), row.name)
     if operator:
-        method = make(row, row.forward, row.check, node, row.returns, None)
-        return rename(method, f"__{row.public_name}__", ("self", "other")[: template.n])
+        made = make(row, row.forward, row.check, node, row.returns, None, None)
+        return rename(made, f"__{row.public_name}__", ("self", "other")[: template.n])
     given = row.public_names
 
     def keyword(position: int, value: Any) -> dict[str, Any]:
         return {} if value is row.defaults_by_position[position] else {given[position]: value}
 
-    function = make(row, row.forward, row.check, node, row.returns, keyword)
+    slow = _NAMESPACE["slow_method" if method else "slow"]
+    function = make(row, row.forward, row.check, node, row.returns, keyword, slow)
     function = rename(function, row.public_name, given)
     function.__defaults__ = tuple(row.defaults_by_position[: row.positional])
     function.__kwdefaults__ = {

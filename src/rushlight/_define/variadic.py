@@ -14,6 +14,7 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import FREED_CELL, LEAF, MISSING, OPS, RAW, TEN, Node, Op, Tensor, ctx, wrap
 from . import promote
+from .calls import refusal
 from .kinds import _camel
 from .prototype import prototype
 from .quick import quick_parse
@@ -158,7 +159,10 @@ class VariadicRow(Op):
                 return (*args, *defaults)
         from .binding import bind
 
-        _, bound = bind(self.public_name, self.schemas, args, kwargs)
+        try:
+            _, bound = bind(self.public_name, self.schemas, args, kwargs)
+        except TypeError as error:
+            raise refusal(self.public_name, args, kwargs, False) or error from None
         return tuple(bound)
 
     def _run(self, xs: list[Tensor], attributes: list[Any]) -> Tensor:

@@ -10,6 +10,7 @@ Nishimura (1998) for the generator; Box and Muller (1958) for normals.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -57,7 +58,7 @@ def _real_parts(array: np.ndarray) -> np.ndarray:
     return array[..., np.newaxis].view(_PART[array.dtype])
 
 
-def _fill(out: np.ndarray, produce) -> None:
+def _fill(out: np.ndarray, produce: Any) -> None:
     """Call ``produce(flat)`` on the elements of ``out`` in memory order."""
     if out.size == 0:
         return
@@ -95,7 +96,7 @@ class Engine(MersenneTwister):
 
     # Uniform
 
-    def rand(self, shape, dtype=_F32) -> np.ndarray:
+    def rand(self, shape: Any, dtype: Any = _F32) -> np.ndarray:
         """Return numbers uniform in [0, 1)."""
         out = np.empty(shape, dtype)
         if dtype is _F32 and 0 < out.size < _CHUNK:
@@ -173,7 +174,7 @@ class Engine(MersenneTwister):
 
     # Normal
 
-    def randn(self, shape, dtype=_F32) -> np.ndarray:
+    def randn(self, shape: Any, dtype: Any = _F32) -> np.ndarray:
         """Return numbers from the standard normal distribution."""
         out = np.empty(shape, dtype)
         self.normal(out)
@@ -331,7 +332,7 @@ class Engine(MersenneTwister):
         with self._lock:
             _fill(out, lambda flat: integers.fill(self, flat, 0, span, wide=span > 1 << 32))
 
-    def randint(self, low: int, high: int, shape, dtype=np.int64) -> np.ndarray:
+    def randint(self, low: int, high: int, shape: Any, dtype: Any = np.int64) -> np.ndarray:
         """Return integers ``low .. high - 1``."""
         out = np.empty(shape, dtype)
         self.random(out, low, high)
@@ -359,7 +360,7 @@ class Engine(MersenneTwister):
         with self._lock:
             _fill(out, lambda flat: self._bernoulli(flat, p))
 
-    def bernoulli_mask(self, shape, p: float) -> np.ndarray:
+    def bernoulli_mask(self, shape: Any, p: float) -> np.ndarray:
         """Return a boolean array, True with probability ``p``; draws as :meth:`bernoulli`."""
         _check_probability(p)
         out = np.empty(shape, np.bool_)
@@ -449,7 +450,7 @@ class Engine(MersenneTwister):
         """Return Poisson counts of the given rates, contiguous and of the same dtype."""
         return sampling.poisson(self, lam)
 
-    def fill_from_units(self, out: np.ndarray, function) -> None:
+    def fill_from_units(self, out: np.ndarray, function: Any) -> None:
         """Fill with ``function(u)`` of float64 ``u`` in [0, 1), one draw for each element."""
 
         def produce(flat: np.ndarray) -> None:
@@ -460,7 +461,7 @@ class Engine(MersenneTwister):
         with self._lock, np.errstate(all="ignore"):
             _fill(out, produce)
 
-    def fill_from_normals(self, out: np.ndarray, function, mean: float, std: float) -> None:
+    def fill_from_normals(self, out: np.ndarray, function: Any, mean: float, std: float) -> None:
         """Fill with ``function(z * std + mean)`` of float64 normals made one after another."""
 
         def produce(flat: np.ndarray) -> None:

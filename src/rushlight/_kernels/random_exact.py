@@ -7,6 +7,7 @@ the C library's in the last bit. Random numbers that equal PyTorch's need both e
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -17,14 +18,14 @@ _SPLIT = 134217729.0
 """2**27 + 1, Veltkamp's constant: cuts a float64 into two halves of 26 bits."""
 
 
-def _two_sum(a, b):
+def _two_sum(a: Any, b: Any) -> Any:
     """Return ``(s, e)`` with ``s = round(a + b)`` and ``s + e == a + b`` exactly (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
-def _two_product(a, b):
+def _two_product(a: Any, b: Any) -> Any:
     """Return ``(p, e)`` with ``p = round(a * b)`` and ``p + e == a * b`` exactly (Dekker)."""
     product = a * b
     scaled = a * _SPLIT
@@ -93,11 +94,11 @@ def fused32(
     np.copyto(out, total, casting="same_kind")
 
 
-def _plain(ufunc, function, x: np.ndarray) -> np.ndarray:
+def _plain(ufunc: Any, function: Any, x: np.ndarray) -> np.ndarray:
     return ufunc(x)
 
 
-def _shifted(ufunc, function, x: np.ndarray) -> np.ndarray:
+def _shifted(ufunc: Any, function: Any, x: np.ndarray) -> np.ndarray:
     """Input and output overlap by all but one element: NumPy then leaves its vector code
     aside and calls the C library for each element."""
     room = np.empty(x.size + 1)
@@ -105,7 +106,7 @@ def _shifted(ufunc, function, x: np.ndarray) -> np.ndarray:
     return ufunc(room[1:], out=room[:-1])
 
 
-def _one_by_one(ufunc, function, x: np.ndarray) -> np.ndarray:
+def _one_by_one(ufunc: Any, function: Any, x: np.ndarray) -> np.ndarray:
     try:
         return np.fromiter(map(function, x.tolist()), np.float64, x.size)
     except (ValueError, OverflowError):
@@ -123,13 +124,13 @@ class _LibraryFunction:
         self._ufunc = getattr(np, name)
         self._function = getattr(math, name)
         self._range = low, high
-        self._way = None
+        self._way: Any = None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         way = self._way or self._choose()
         return way(self._ufunc, self._function, x)
 
-    def _choose(self):
+    def _choose(self) -> Any:
         low, high = self._range
         fractions = (np.arange(1, 8193) * 0.6180339887498949) % 1.0
         sample = low + (high - low) * fractions

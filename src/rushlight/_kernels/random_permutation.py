@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 ONE_BY_ONE = 500
@@ -23,7 +25,7 @@ def exchange(words: np.ndarray, n: int) -> np.ndarray:
     return _by_arrays(words, n)
 
 
-def _targets(words: np.ndarray, n: int, kind) -> np.ndarray:
+def _targets(words: np.ndarray, n: int, kind: Any) -> np.ndarray:
     """Return ``i + words[i] % (n - i)`` for ``i < n - 1``."""
     steps = np.arange(n, 1, -1, dtype=np.float64)
     wide = words.astype(np.float64)
@@ -90,7 +92,7 @@ def _by_arrays(words: np.ndarray, n: int) -> np.ndarray:
     return result
 
 
-def insert(draw, n: int) -> np.ndarray:
+def insert(draw: Any, n: int) -> np.ndarray:
     """Return the permutation PyTorch builds for very large ``n``: step ``i`` moves the value of
     place ``k = D % (i + 1)`` to place ``i`` and writes ``i`` to place ``k``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -179,7 +179,7 @@ def poisson(engine: Engine, lam: np.ndarray) -> np.ndarray:
     return result
 
 
-def _poisson_small(unit, rate: float) -> int:
+def _poisson_small(unit: Any, rate: float) -> int:
     if rate == 0.0:
         return 0
     limit = math.exp(-rate)
@@ -191,7 +191,7 @@ def _poisson_small(unit, rate: float) -> int:
     return count
 
 
-def _poisson_large(unit, rate: float) -> int:
+def _poisson_large(unit: Any, rate: float) -> int:
     if math.isinf(rate):
         return _INT64_MIN
     log_rate = math.log(rate)

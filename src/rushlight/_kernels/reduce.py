@@ -49,23 +49,27 @@ def normalize_axes(axes: Ints | int | None, ndim: int) -> Ints:
     return tuple(sorted(axis + ndim if axis < 0 else axis for axis in axes))
 
 
-def _row_sum(x: Array) -> Array:
-    """Sum of each row of a contiguous float matrix."""
+def row_sum(x: Array, out: Array | None = None) -> Array:
+    """Sum of each row of a float matrix; with ``out``, as the column that this is."""
     width = x.shape[1]
+    if out is None:
+        if width <= _BLOCK:
+            return np.dot(x, _ONES[x.dtype][:width])
+        return np.add.reduce(x, axis=1)
     if width <= _BLOCK:
-        return np.dot(x, _ONES[x.dtype][:width])
-    return np.add.reduce(x, axis=1)
+        return np.dot(x, _ONES[x.dtype][:width, None], out=out)
+    return np.add.reduce(x, axis=1, keepdims=True, out=out)
 
 
-def _column_sum(x: Array) -> Array:
-    """Sum of each column of a contiguous float matrix."""
+def column_sum(x: Array) -> Array:
+    """Sum of each column of a float matrix."""
     rows, width = x.shape
     ones = _ONES[x.dtype]
     if rows <= _BLOCK:
         return np.dot(ones[:rows], x)
     whole = rows // _BLOCK
     parts = np.matmul(ones, x[: whole * _BLOCK].reshape(whole, _BLOCK, width))
-    total = _column_sum(parts)
+    total = column_sum(parts)
     rest = rows - whole * _BLOCK
     if rest:
         total += np.dot(ones[:rest], x[whole * _BLOCK :])
@@ -97,9 +101,9 @@ def _float_sum(x: Array, axes: Ints) -> Array:
     middle = _product(kept)
     total = x
     if trail:
-        total = _row_sum(x.reshape(-1, _product(shape[ndim - trail :])))
+        total = row_sum(x.reshape(-1, _product(shape[ndim - trail :])))
     if lead:
-        total = _column_sum(total.reshape(-1, middle))
+        total = column_sum(total.reshape(-1, middle))
     return total.reshape(kept)
 
 
@@ -230,7 +234,7 @@ def _accumulate(ufunc: np.ufunc, x: Array, axis: int, dtype: DTypeLike | None) -
     else:
         work = result
     x = x.astype(result, copy=False).astype(work, copy=False)
-    return ufunc.accumulate(x, axis=axis).astype(result, copy=False)
+    return np.ascontiguousarray(ufunc.accumulate(x, axis=axis), result)
 
 
 def cumsum(x: Array, axis: int, dtype: DTypeLike | None = None) -> Array:

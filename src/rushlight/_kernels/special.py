@@ -8,6 +8,8 @@ The polynomial coefficients were fitted for this project, from 50-digit values:
 
 * erf for float32: ``erf(x) = tanh(x p(x^2))`` on ``|x| <= 4.25``. tanh forgives errors where it
   saturates, so a short polynomial, fitted with that weight, serves the whole range;
+* the normal distribution function for float32, in gelu: ``(1 + tanh(x p(x^2))) / 2`` again, with
+  the weight of an absolute error;
 * erf for float64: ``x p(x^2)`` below 1, and above it ``1 - exp(-x^2) q(t) / (1 + 2x)`` with
   ``t = (x - 5.75) / (x + 3.75)`` (the form is Schonfelder's, Math. Comp. 32, 1978);
 * the logarithm of the gamma function on [1.5, 2.5]: ``y p(y)`` with ``y = x - 2``.
@@ -98,6 +100,12 @@ _ERF_TANH = _operands((
     6.946138400485918e-05, 1.2609967763894734e-06, -1.272181023678548e-06, 1.5380260964925872e-07,
     -8.301137323039857e-09, 1.7402783031827965e-10,
 ))
+_NORMAL_TANH = _operands((
+    0.7978849412725786, 0.03633308501290643, -3.259519080327209e-05, -5.5306192753227945e-05,
+    3.964758702323375e-06, -1.3226555341811142e-07, 1.7562615695858407e-09,
+))
+# Beyond this square the polynomial stays as it is: tanh is 1 from there on.
+_NORMAL_LIMIT = _operands((27.04,))
 _ERF_SMALL = _operands((
     1.1283791670955126, -0.3761263890318375, 0.11283791670954882, -0.026866170645077334,
     0.005223977624823223, -0.0008548326981129666, 0.00012055331122299266, -1.4925595519506043e-05,
@@ -377,6 +385,19 @@ def silu(x: Array) -> Array:
     return _by_pieces(x, _silu)
 
 
+def _silu_slope(x: Array, out: Array) -> None:
+    _sigmoid(x, out)
+    rest = np.subtract(1.0, out)
+    np.multiply(rest, x, out=rest)
+    np.add(rest, 1.0, out=rest)
+    np.multiply(out, rest, out=out)
+
+
+def silu_slope(x: Array) -> Array:
+    """Derivative of :func:`silu`."""
+    return _by_pieces(x, _silu_slope)
+
+
 def _log_sigmoid(x: Array, out: Array) -> None:
     np.abs(x, out=out)
     np.negative(out, out=out)
@@ -405,19 +426,28 @@ def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     return _by_pieces(x, piece)
 
 
-def _half_one_plus_erf(x: Array, out: Array) -> None:
+_HALF = _operands((0.5,))
+_ONE = _operands((1.0,))
+_DENSITY = _operands((-0.5, log(1.0 / sqrt(2.0 * pi))))
+
+
+def _normal(x: Array, out: Array, square: Array) -> None:
     """The normal distribution function; float32 loses its far tail, as PyTorch's gelu does."""
-    scaled = x * sqrt(0.5)
+    half = _HALF[x.dtype][0]
     if x.dtype == _FLOAT64:
-        _erf_double(scaled, out)
+        _erf_double(x * sqrt(0.5), out)
     else:
-        _erf_by_tanh(scaled, out)
-    np.multiply(out, 0.5, out=out)
-    np.add(out, 0.5, out=out)
+        np.square(x, out=square)
+        np.minimum(square, _NORMAL_LIMIT[x.dtype][0], out=square)
+        _horner(_NORMAL_TANH, square, out)
+        np.multiply(out, x, out=out)
+        np.tanh(out, out=out)
+    np.multiply(out, half, out=out)
+    np.add(out, half, out=out)
 
 
 def _gelu_erf(x: Array, out: Array) -> None:
-    _half_one_plus_erf(x, out)
+    _normal(x, out, np.empty_like(x))
     np.multiply(out, x, out=out)
 
 
@@ -449,13 +479,15 @@ def gelu(x: Array, approximate: str = "none") -> Array:
 
 
 def _gelu_slope_erf(x: Array, out: Array) -> None:
-    density = np.square(x)
-    np.multiply(density, -0.5, out=density)
-    np.exp(density, out=density)
-    np.multiply(density, 1.0 / sqrt(2.0 * pi), out=density)
-    np.multiply(density, x, out=density)
-    _half_one_plus_erf(x, out)
-    np.add(out, density, out=out)
+    scratch = np.empty_like(x)
+    _normal(x, out, scratch)
+    exponent, shift = _DENSITY[x.dtype]
+    np.square(x, out=scratch)
+    np.multiply(scratch, exponent, out=scratch)
+    np.add(scratch, shift, out=scratch)
+    np.exp(scratch, out=scratch)
+    np.multiply(scratch, x, out=scratch)
+    np.add(out, scratch, out=out)
 
 
 def _gelu_slope_tanh(x: Array, out: Array) -> None:

@@ -1,4 +1,4 @@
-"""Pointwise rows: arithmetic, powers, transcendental functions, comparisons, selection."""
+"""Pointwise rows: arithmetic, transcendental functions, comparisons, selection."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import Tensor
-from .._define import promote
+from .._core import Tensor, fused
 from .._define.kinds import Row, elementwise, linear
 from .._kernels import select, special
-from .casting import cast
+from .division import floor_divide, fmod, remainder
+from .powers import pow
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -279,9 +279,18 @@ keep_where = linear(
     inputs=("mask", "x"), x=lambda k, g, mask: k.keep_where(mask, g), public=False,
     broadcasts=(0, 1),
 )  # fmt: skip
+
+
+def _silu_slope(k: Any, x: Any) -> Any:
+    """d silu / dx."""
+    s = k.sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+fused("silu_slope", special.silu_slope, _silu_slope)
 silu = elementwise(
     "silu", special.silu, _unary("silu"), floats=True, kernel="silu_cpu",
-    x=lambda k, g, x: g * (k.sigmoid(x) * (1 + x * (1 - k.sigmoid(x)))),
+    x=lambda k, g, x: g * k.silu_slope(x),
 )  # fmt: skip
 log_sigmoid = elementwise(
     "log_sigmoid", special.log_sigmoid, "log_sigmoid(Tensor self) -> Tensor", floats=True,
@@ -342,112 +351,12 @@ def _gelu_slope(k: Any, x: Any, approximate: str) -> Any:
     return cdf + x * k.exp(x * x * -0.5) * _INV_SQRT_2PI
 
 
+fused("gelu_slope", special.gelu_slope, _gelu_slope)
 gelu = elementwise(
     "gelu", special.gelu, "gelu(Tensor self, *, str approximate='none') -> Tensor", floats=True,
     kernel="GeluKernelImpl",
-    x=lambda k, g, x, approximate: g * _gelu_slope(k, x, approximate),
+    x=lambda k, g, x, approximate: g * k.gelu_slope(x, approximate),
 )  # fmt: skip
-
-# ---- powers -----------------------------------------------------------------------------------
-
-
-def _pow_scalar(x: Any, exponent: Any) -> Any:
-    if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
-        return _pow_scalar(x.astype(np.float32), exponent).astype(x.dtype)
-    if exponent == 2:
-        return np.square(x)
-    if exponent == 3:
-        return x * x * x
-    if exponent == 0.5:
-        return np.sqrt(x)
-    if exponent == 1:
-        return x.copy()
-    if exponent == -1 and x.dtype.kind == "f":
-        return np.reciprocal(x)
-    if exponent == -0.5:
-        return np.reciprocal(np.sqrt(x))
-    if exponent == -2 and x.dtype.kind == "f":
-        return np.reciprocal(np.square(x))
-    return np.power(x, x.dtype.type(exponent))
-
-
-pow_scalar = elementwise(
-    "pow_scalar", _pow_scalar, "pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
-    x=lambda k, g, x, exponent: (
-        k.zeros_like_(g) if exponent == 0
-        else g * (x * 2) if exponent == 2
-        else g * (k.pow_scalar(x, exponent - 1) * exponent)),
-    node="PowBackward0", public=False,
-)  # fmt: skip
-
-
-def _power(x: Any, y: Any) -> Any:
-    if x.dtype.kind not in "iub":
-        return np.power(x, y)
-    if x.dtype.kind == "b":
-        raise NotImplementedError("\"pow\" not implemented for 'Bool'")
-    negative = y < 0
-    if not np.any(negative):
-        return np.power(x, y)
-    # Of the inverses of integers only those of 1 and -1 are integers.
-    inverse = np.where(x == 1, 1, np.where(x == -1, 1 - 2 * (y & 1), 0)).astype(x.dtype)
-    return np.where(negative, inverse, np.power(x, np.where(negative, 0, y).astype(x.dtype)))
-
-
-pow_tensor = elementwise(
-    "pow_tensor", _power, "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor",
-    x=lambda k, g, x, y: k.where(y == 0, 0.0, g * (y * k.pow_tensor(x, y - 1))),
-    y=lambda k, g, x, y, out: g * k.where(
-        k.logical_and(x == 0, y >= 0), 0.0, out * k.log(x)),
-    node="PowBackward1", public=False,
-)  # fmt: skip
-
-
-def _pow_base_slope(k: Any, g: Any, y: Any, out: Any, base: Any) -> Any:
-    if base == 0:
-        return g * k.where(y >= 0, 0.0, out * -math.inf)
-    return g * (out * (math.nan if base < 0 else math.log(base)))
-
-
-pow_base = elementwise(
-    "pow_base", lambda base, y: _power(np.asarray(base, y.dtype), y),
-    "pow.Scalar(Scalar self, Tensor exponent) -> Tensor", inputs=("y",), attrs=("base",),
-    y=_pow_base_slope,
-    node="PowBackward2", public=False,
-)  # fmt: skip
-
-
-def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
-    """``input ** exponent``, elementwise.
-
-    >>> import rushlight as torch
-    >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
-    tensor([1., 4., 9.])
-    """
-    if out is not None:
-        return promote.into("pow", pow(input, exponent), out)
-    if isinstance(input, Tensor):
-        if isinstance(exponent, Tensor):
-            return pow_tensor.call(input, exponent)
-        kind = input._data.dtype.kind
-        if kind in "iub":
-            target = _dtypes.result_type(
-                ((_core.dtype_of(input), 2), (_dtypes.number_dtype(exponent), 0))
-            )
-            if target.category < _dtypes.FLOATING and exponent < 0:
-                raise RuntimeError("Integers to negative integer powers are not allowed.")
-            if target.numpy != input._data.dtype:
-                input = cast.call(input, target.numpy)
-        return pow_scalar.call(input, exponent)
-    target = _dtypes.result_type(
-        ((_core.dtype_of(exponent), 2), (_dtypes.number_dtype(input), 0))
-    )
-    if target.numpy != exponent._data.dtype:
-        exponent = cast.call(exponent, target.numpy)
-    if isinstance(input, complex):
-        return pow_tensor.call(input, exponent)
-    return pow_base.call(input, exponent)
-
 
 # ---- comparisons and logic ----------------------------------------------------------------------
 
@@ -463,6 +372,18 @@ lt = _comparison("lt", np.less)
 le = _comparison("le", np.less_equal)
 gt = _comparison("gt", np.greater)
 ge = _comparison("ge", np.greater_equal)
+
+
+def _recorded_comparison(row: Row) -> Row:
+    """What ``x.eq_(y)`` records: a result that moves with neither, yet is part of the graph."""
+    return elementwise(
+        row.name + "_recorded", row.forward, _binary(row.name), promotion="compare",
+        output_dtype="bool", scalars=True, public=False, node=row.name.capitalize() + "Backward0",
+        x=lambda k, g, x: k.zeros_like_(x), y=lambda k, g, y: k.zeros_like_(y),
+    )  # fmt: skip
+
+
+recorded_comparisons = {row.name: _recorded_comparison(row) for row in (eq, ne, lt, le, gt, ge)}
 
 
 def _logical(name: str, ufunc: Any) -> Row:
@@ -511,61 +432,6 @@ bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor)
 bitwise_not = elementwise("bitwise_not", np.invert, _unary("bitwise_not"), inputs=("x",))
 
 
-def _dividing(kernel: str, ufunc: Any) -> Any:
-    """A division with a whole quotient: booleans are refused, and integers by zero."""
-
-    def forward(x: Any, y: Any) -> Any:
-        if x.dtype.kind in "iub":
-            if x.dtype.kind == "b":
-                raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
-            if np.any(y == 0):
-                raise RuntimeError("ZeroDivisionError")
-        return ufunc(x, y)
-
-    return forward
-
-
-def without_derivative(name: str) -> Any:
-    """The formula of a differentiable input for which PyTorch has no derivative."""
-
-    def formula(k: Any, g: Any) -> Any:
-        raise RuntimeError(f"derivative for aten::{name} is not implemented")
-
-    return formula
-
-
-_floor_divide = _dividing("div_floor_cpu", np.floor_divide)
-floor_divide = elementwise(
-    "floor_divide", _floor_divide, "floor_divide(Tensor self, Tensor other) -> Tensor",
-    scalars=True, node="NotImplemented",
-    x=without_derivative("floor_divide"), y=without_derivative("floor_divide"),
-)  # fmt: skip
-remainder = elementwise(
-    "remainder", _dividing("remainder_cpu", np.remainder), _binary("remainder"), scalars=True,
-    x=lambda g: g, y=lambda k, g, x, y: -g * k.floor(x / y),
-)  # fmt: skip
-fmod = elementwise(
-    "fmod", _dividing("fmod_cpu", np.fmod), _binary("fmod"), scalars=True,
-    x=lambda g: g, y=lambda k, g, x, y: -g * k.trunc(x / y),
-)  # fmt: skip
-
-
-def _div_rounded(x: Any, y: Any, rounding_mode: str) -> Any:
-    if rounding_mode == "floor":
-        return _floor_divide(x, y)
-    if x.dtype.kind not in "iub":
-        return np.trunc(np.true_divide(x, y))
-    return _exact_division(x, y)
-
-
-_exact_division = _dividing("div_trunc_cpu", lambda x, y: (x - np.fmod(x, y)) // y)
-div_rounded = elementwise(
-    "div_rounded", _div_rounded,
-    "div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor", scalars=True,
-    x=lambda k, g: k.zeros_like_(g), y=lambda k, g: k.zeros_like_(g), node="DivBackward2",
-    public=False,
-)  # fmt: skip
-
 # ---- selection ----------------------------------------------------------------------------------
 
 where_row = elementwise(
@@ -573,23 +439,4 @@ where_row = elementwise(
     inputs=("condition", "x", "y"), same_dtype=(1, 2), node="WhereBackward0",
     x=lambda k, g, condition: k.keep_where(condition, g),
     y=lambda k, g, condition: k.keep_where(k.logical_not(condition), g), public=False,
-)  # fmt: skip
-
-
-def _clamp(x: Any, low: Any, high: Any) -> Any:
-    if low is not None:
-        x = np.maximum(x, x.dtype.type(low))
-    return x if high is None else np.minimum(x, x.dtype.type(high))
-
-
-def _clamp_gradient(k: Any, g: Any, x: Any, low: Any, high: Any) -> Any:
-    if low is not None and high is not None:
-        return k.keep_where(k.logical_and(x >= low, x <= high), g)
-    return k.keep_where(x >= low if low is not None else x <= high, g)
-
-
-clamp_scalar = elementwise(
-    "clamp_scalar", _clamp,
-    "clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor", attrs=("low", "high"),
-    x=_clamp_gradient, node="ClampBackward1", public=False,
 )  # fmt: skip

@@ -93,7 +93,9 @@ def _expand_check(x: Any, shape: Any) -> tuple[Any]:
             f"in the tensor ({x.ndim})"
         )
     result = []
-    for i, size in enumerate(shape):
+    # PyTorch looks at the last dim first.
+    for i in range(len(shape) - 1, -1, -1):
+        size = shape[i]
         have = x.shape[i - lead] if i >= lead else None
         if size == -1:
             if have is None:
@@ -109,7 +111,7 @@ def _expand_check(x: Any, shape: Any) -> tuple[Any]:
                 f"{list(x.shape)}"
             )
         result.append(int(size))
-    return (tuple(result),)
+    return (tuple(result[::-1]),)
 
 
 def broadcast_view(x: Any, shape: Any) -> Any:

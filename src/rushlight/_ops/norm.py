@@ -20,7 +20,6 @@ from .._kernels import reduce
 Ints = tuple[int, ...]
 
 _PIECE = 1 << 16  # elements that stay in cache from one pass to the next
-_ONES = {np.dtype(kind): np.ones(1 << 12, kind) for kind in (np.float32, np.float64)}
 
 
 def _planes(shape: Ints) -> int:
@@ -55,10 +54,33 @@ def _affine(scale: Any, mean: Any, w: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _batch_norm(x: Any, w: Any, b: Any, eps: float) -> tuple[Any, ...]:
+    if x.ndim == 2 and 0 < x.size <= _PIECE:
+        return _batch_norm_of_rows(x, w, b, eps)
     mean, var = reduce.batch_norm_stats(x)
     rstd = np.reciprocal(np.sqrt(var + var.dtype.type(eps)))
     out = _scaled(x, *_affine(rstd, mean, w, b))
     return out, mean, var, mean, rstd
+
+
+def _batch_norm_of_rows(x: Any, w: Any, b: Any, eps: float) -> tuple[Any, ...]:
+    """The same for a small matrix, where calls cost more than passes."""
+    size = np.array(x.shape[0], x.dtype)
+    center = reduce.column_sum(x)
+    center /= size
+    out = np.subtract(x, center)
+    drift = reduce.column_sum(out)
+    drift /= size
+    var = reduce.column_sum(np.square(out))
+    var /= size
+    var -= np.square(drift)
+    center += drift
+    rstd = np.add(var, np.array(eps, x.dtype))
+    np.sqrt(rstd, out=rstd)
+    np.reciprocal(rstd, out=rstd)
+    scale, shift = _affine(rstd, drift, w, b)
+    np.multiply(out, scale, out=out)
+    np.add(out, shift, out=out)
+    return out, center, var, center, rstd
 
 
 def _channel_axes(x: Any) -> Ints:
@@ -96,11 +118,12 @@ def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
     total = reduce.sum(g, (0, 2))
     dot = np.zeros(channels, x.dtype)
     column = mean[:, None]
+    scratch = np.empty((min(step, images), channels, pixels), x.dtype)
     for first in range(0, images, step):
-        centred = x[first : first + step] - column
         part = g[first : first + step]
+        centred = np.subtract(x[first : first + step], column, out=scratch[: len(part)])
         if pixels > 1:
-            dot += np.einsum("ncp,ncp->c", centred, part)
+            dot += reduce.column_sum(np.vecdot(centred, part))
         else:
             np.multiply(centred, part, out=centred)
             dot += reduce.sum(centred, (0, 2))
@@ -108,14 +131,17 @@ def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
     if need[0]:
         scale = rstd if w is None else rstd * w
         # gx = scale * (g - mean(g) - (x - mean) * rstd^2 * mean(g * (x - mean)))
-        slope = -scale * np.square(rstd) * dot / x.dtype.type(count)
-        shift = -scale * total / x.dtype.type(count) - slope * mean
+        size = x.dtype.type(count)
+        slope = -np.square(rstd) * dot / size
+        shift = ((-total / size - slope * mean) * scale)[:, None]
+        slope, scale = slope[:, None], scale[:, None]
         gx = np.empty(x.shape, x.dtype)
         for first in range(0, images, step):
-            part = np.multiply(x[first : first + step], slope[:, None],
-                               out=gx[first : first + step])  # fmt: skip
-            part += g[first : first + step] * scale[:, None]
-            part += shift[:, None]
+            part = gx[first : first + step]
+            np.multiply(x[first : first + step], slope, out=part)
+            part += g[first : first + step]
+            part *= scale
+            part += shift
         gx = gx.reshape(shape)
     return gx, dot * rstd if need[1] else None, total if need[2] else None
 
@@ -124,7 +150,7 @@ def _batch_gradients_of_rows(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need:
     """The same for a small matrix, where calls cost more than passes."""
     hat = np.subtract(x, mean)
     np.multiply(hat, rstd, out=hat)
-    total, dot = _column_sum(g), _column_sum(g * hat)
+    total, dot = reduce.column_sum(g), reduce.column_sum(g * hat)
     gx = None
     if need[0]:
         size = x.dtype.type(x.shape[0])
@@ -133,13 +159,6 @@ def _batch_gradients_of_rows(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need:
         np.subtract(gx, total / size, out=gx)
         np.multiply(gx, rstd if w is None else rstd * w, out=gx)
     return gx, dot if need[1] else None, total if need[2] else None
-
-
-def _column_sum(a: Any) -> Any:
-    ones = _ONES.get(a.dtype)
-    if ones is None or len(a) > len(ones):
-        return reduce.sum(a, (0,))
-    return np.dot(ones[: len(a)], a)
 
 
 def _batch_gradients_composed(
@@ -232,34 +251,40 @@ moving_average = elementwise(
 
 
 def _layer_norm(x: Any, w: Any, b: Any, rank: int, eps: float) -> tuple[Any, Any, Any]:
-    mean, var = reduce.layer_norm_stats(x, rank)
-    rstd = np.reciprocal(np.sqrt(var + var.dtype.type(eps)))
-    if x.size <= _PIECE:
-        return _normalised(x, mean, rstd, w, b, None), mean, rstd
-    width = math.prod(x.shape[x.ndim - rank :])
-    rows = np.ascontiguousarray(x).reshape(-1, width)
-    out = np.empty(rows.shape, x.dtype)
-    means, rstds = mean.reshape(-1, 1), rstd.reshape(-1, 1)
-    w, b = (None if t is None else t.reshape(-1) for t in (w, b))
-    for part in _parts(rows):
-        _normalised(rows[part], means[part], rstds[part], w, b, out[part])
-    return out.reshape(x.shape), mean, rstd
+    """Statistics and result in one run over cache-sized pieces; squares are about the mean."""
+    shape = x.shape
+    lead, kept = shape[: len(shape) - rank], shape[len(shape) - rank :]
+    count, width = math.prod(lead), math.prod(kept)
+    rows = x.reshape(count, width)
+    out = np.empty((count, width), x.dtype)
+    mean = np.empty((count, 1), x.dtype)
+    rstd = np.empty((count, 1), x.dtype)
+    if rank > 1:
+        w, b = (None if t is None else t.reshape(-1) for t in (w, b))
+    size, smallest = np.array(width, x.dtype), np.array(eps, x.dtype)
+    for part in _parts(count, width):
+        source, target, center, scale = rows[part], out[part], mean[part], rstd[part]
+        reduce.row_sum(source, center)
+        np.divide(center, size, out=center)
+        np.subtract(source, center, out=target)
+        np.vecdot(target, target, out=scale[:, 0])
+        np.divide(scale, size, out=scale)
+        np.add(scale, smallest, out=scale)
+        np.sqrt(scale, out=scale)
+        np.reciprocal(scale, out=scale)
+        np.multiply(target, scale, out=target)
+        if w is not None:
+            np.multiply(target, w, out=target)
+        if b is not None:
+            np.add(target, b, out=target)
+    one = lead + (1,) * rank
+    return out.reshape(shape), mean.reshape(one), rstd.reshape(one)
 
 
-def _parts(rows: Any) -> list[slice]:
+def _parts(count: int, width: int) -> list[slice]:
     """Rows that fit into the cache together."""
-    step = max(1, _PIECE // max(1, rows.shape[1]))
-    return [slice(i, i + step) for i in range(0, rows.shape[0], step)]
-
-
-def _normalised(x: Any, mean: Any, rstd: Any, w: Any, b: Any, out: Any) -> Any:
-    out = np.subtract(x, mean, out=out)
-    np.multiply(out, rstd, out=out)
-    if w is not None:
-        np.multiply(out, w, out=out)
-    if b is not None:
-        np.add(out, b, out=out)
-    return out
+    step = max(1, _PIECE // max(1, width))
+    return [slice(i, i + step) for i in range(0, count, step)]
 
 
 def _layer_statistics(k: Any, x: Any, rank: int, eps: float) -> tuple[Any, Any]:
@@ -282,32 +307,41 @@ def _layer_gradients_raw(
     shape = x.shape
     kept = shape[len(shape) - rank :]
     width = math.prod(kept)
-    count = x.size // max(1, width)
-    g = np.ascontiguousarray(g).reshape(count, width)
-    x = np.ascontiguousarray(x).reshape(count, width)
-    mean, rstd = mean.reshape(-1, 1), rstd.reshape(-1, 1)
-    w = None if w is None else w.reshape(-1)
-    gx = np.empty(x.shape, x.dtype) if need[0] else None
+    count = math.prod(shape[: len(shape) - rank])
+    g, x = g.reshape(count, width), x.reshape(count, width)
+    mean, rstd = mean.reshape(count, 1), rstd.reshape(count, 1)
+    if w is not None and rank > 1:
+        w = w.reshape(-1)
+    parts = _parts(count, width)
+    gx = np.empty((count, width), x.dtype) if need[0] else None
     gw = np.zeros(width, x.dtype) if need[1] else None
     gb = np.zeros(width, x.dtype) if need[2] else None
-    size = x.dtype.type(max(1, width))
-    ones = np.ones(width, x.dtype)
-    for part in _parts(x):
-        outer = g[part]
+    size = np.array(width, x.dtype)
+    # Buffers for all pieces: memory that is already mapped, and warm.
+    high = min(count, parts[0].stop) if parts else 0
+    buffers = np.empty((2, high, width), x.dtype)
+    for part in parts:
+        outer, scale = g[part], rstd[part]
+        centred, other = buffers[:, : len(outer)]
+        np.subtract(x[part], mean[part], out=centred)
         if gb is not None:
-            gb += _column_sum(outer)
-        hat = np.subtract(x[part], mean[part])
-        np.multiply(hat, rstd[part], out=hat)
+            gb += reduce.column_sum(outer)
         if gw is not None:
-            gw += _column_sum(outer * hat)
+            np.multiply(outer, centred, out=other)
+            gw += np.dot(scale[:, 0], other)
         if gx is not None:
-            # (inner - mean(inner) - hat * mean(inner * hat)) * rstd
-            inner = outer if w is None else outer * w
-            dot = np.vecdot(inner, hat)[:, None] / size
-            np.multiply(hat, dot, out=hat)
-            np.add(hat, np.dot(inner, ones)[:, None] / size, out=hat)
-            np.subtract(inner, hat, out=hat)
-            np.multiply(hat, rstd[part], out=gx[part])
+            # (inner - mean(inner) - hat * mean(inner * hat)) * rstd with hat = centred * rstd
+            inner = outer if w is None else np.multiply(outer, w, out=other)
+            slope = np.vecdot(inner, centred)[:, None]
+            slope *= scale
+            slope *= scale
+            slope /= size
+            np.multiply(centred, slope, out=centred)
+            shift = reduce.row_sum(inner, slope)
+            shift /= size
+            np.add(centred, shift, out=centred)
+            np.subtract(inner, centred, out=centred)
+            np.multiply(centred, scale, out=gx[part])
     return (
         None if gx is None else gx.reshape(shape),
         None if gw is None else gw.reshape(kept),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from .. import _core, _dtypes
 from .._core import Tensor, wrap
 from .._define.kinds import elementwise
 from .._kernels import special
+from ..autograd.naming import renamed
+from . import clamping, division
 from . import elementwise as e
 from .casting import cast
 
@@ -42,34 +45,34 @@ frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g
                    floats=True, kernel="frac_cpu")  # fmt: skip
 logaddexp = elementwise(
     "logaddexp", np.logaddexp, "logaddexp(Tensor self, Tensor other) -> Tensor", floats=True,
-    kernel="logaddexp_cpu", x=lambda k, g, x, out: g * k.exp(x - out),
+    kernel="logaddexp_cpu", refuse=e.tensors_only("logaddexp"), x=lambda k, g, x, out: g * k.exp(x - out),
     y=lambda k, g, y, out: g * k.exp(y - out),
 )  # fmt: skip
 hypot = elementwise(
     "hypot", np.hypot, "hypot(Tensor self, Tensor other) -> Tensor", floats=True,
-    kernel="hypot_cpu",
+    kernel="hypot_cpu", refuse=e.tensors_only("hypot"),
     x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out),
 )  # fmt: skip
 fmax = elementwise(
-    "fmax", np.fmax, "fmax(Tensor self, Tensor other) -> Tensor",
+    "fmax", np.fmax, "fmax(Tensor self, Tensor other) -> Tensor", refuse=e.tensors_only("fmax"),
     x=lambda k, g, x, y: k.keep_where(k.logical_or(x >= y, k.isnan(y)), g),
     y=lambda k, g, x, y: k.keep_where(k.logical_not(k.logical_or(x >= y, k.isnan(y))), g),
 )  # fmt: skip
 fmin = elementwise(
-    "fmin", np.fmin, "fmin(Tensor self, Tensor other) -> Tensor",
+    "fmin", np.fmin, "fmin(Tensor self, Tensor other) -> Tensor", refuse=e.tensors_only("fmin"),
     x=lambda k, g, x, y: k.keep_where(k.logical_or(x <= y, k.isnan(y)), g),
     y=lambda k, g, x, y: k.keep_where(k.logical_not(k.logical_or(x <= y, k.isnan(y))), g),
 )  # fmt: skip
 
 
 bitwise_left_shift = elementwise(
-    "bitwise_left_shift", np.left_shift,
+    "bitwise_left_shift", e.not_of_booleans("lshift_cpu", np.left_shift),
     "bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
     explain=lambda error, x, y: _no_shift("lshift_cpu", x, y),
     refuse=e.integers_only("lshift_cpu"),
 )  # fmt: skip
 bitwise_right_shift = elementwise(
-    "bitwise_right_shift", np.right_shift,
+    "bitwise_right_shift", e.not_of_booleans("rshift_cpu", np.right_shift),
     "bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor", inputs=("x", "y"),
     explain=lambda error, x, y: _no_shift("rshift_cpu", x, y),
     refuse=e.integers_only("rshift_cpu"),
@@ -94,25 +97,38 @@ def as_tensor(value: Any, like: Tensor) -> Tensor:
 # ---- clamp --------------------------------------------------------------------------------------
 
 
-def clamp_scalars(input: Tensor, low: Any, high: Any) -> Tensor:
-    if low is None and high is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    kinds = [(_dtypes.number_dtype(v), 0) for v in (low, high) if v is not None]
+_NO_BOUND = "torch.clamp: At least one of 'min' or 'max' must not be None"
+
+
+def _ready_to_clamp(input: Tensor, *bounds: Any) -> Any:
+    kinds = [(_dtypes.number_dtype(v), 0) for v in bounds]
     target = _dtypes.result_type(((_core.dtype_of(input), 2), *kinds))
-    if target.numpy != input._data.dtype:
-        input = cast.call(input, target.numpy)
-    return e.clamp_scalar.call(input, low, high)
+    return input if target.numpy == input._data.dtype else cast.call(input, target.numpy)
 
 
-def clamp_tensors(input: Tensor, low: Any, high: Any) -> Tensor:
+def clamp_scalars(input: Tensor, low: Any, high: Any) -> Any:
     if low is None and high is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    out: Any = input
-    if low is not None:
-        out = e.where_row.call(out < low, low, out)
-    if high is not None:
-        out = e.where_row.call(out > high, high, out)
-    return out
+        raise RuntimeError(_NO_BOUND)
+    bounds = [v for v in (low, high) if v is not None]
+    return clamping.clamp_scalar.call(_ready_to_clamp(input, *bounds), low, high)
+
+
+def clamp_min_scalar(input: Tensor, low: Any) -> Any:
+    return clamping.clamp_min_scalar.call(_ready_to_clamp(input, low), low)
+
+
+def clamp_max_scalar(input: Tensor, high: Any) -> Any:
+    return clamping.clamp_max_scalar.call(_ready_to_clamp(input, high), high)
+
+
+def clamp_tensors(input: Tensor, low: Any, high: Any) -> Any:
+    if low is None and high is None:
+        raise RuntimeError(_NO_BOUND)
+    if low is None:
+        return clamping.clamp_above.call(input, high)
+    if high is None:
+        return clamping.clamp_below.call(input, low)
+    return clamping.clamp_between.call(input, low, high)
 
 
 # ---- where --------------------------------------------------------------------------------------
@@ -140,29 +156,30 @@ def where(condition: Tensor, x: Any, y: Any) -> Tensor:
 # ---- rounding, lerp, fused forms ----------------------------------------------------------------
 
 
-def round_decimals(input: Tensor, decimals: int) -> Tensor:
-    scale = 10.0**abs(decimals)
-    if decimals >= 0:
-        return e.rint.call(input * scale) / scale
-    return e.rint.call(input / scale) * scale
+def _round_decimals(x: Any, decimals: int) -> Any:
+    if x.dtype.kind in "biu":
+        name = _dtypes.from_numpy(x.dtype).type_name
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{name}'")
+    scale = x.dtype.type(10.0 ** abs(decimals))
+    return np.rint(x * scale) / scale if decimals >= 0 else np.rint(x / scale) * scale
 
 
-def div_rounded(input: Tensor, other: Any, rounding_mode: str | None) -> Tensor:
+round_decimals = elementwise(
+    "round_decimals", _round_decimals,
+    "round.decimals(Tensor self, *, int decimals) -> Tensor",
+    x=lambda k, g: k.zeros_like_(g), node="RoundBackward1", public=False,
+)  # fmt: skip
+
+
+def div_rounded(input: Tensor, other: Any, rounding_mode: str | None) -> Any:
     if rounding_mode is None:
-        return e.div.call(input, other)
-    if rounding_mode == "floor":
-        return e.floor_divide.call(input, other)
-    if rounding_mode != "trunc":
+        return renamed(e.div.call(input, other), "DivBackward2")
+    if rounding_mode not in ("trunc", "floor"):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
             f"'{rounding_mode}'"
         )
-    if input._data.dtype.kind in "iu" and (
-        isinstance(other, int) or (isinstance(other, Tensor) and other._data.dtype.kind in "iu")
-    ):
-        remainder = e.fmod.call(input, other)
-        return e.floor_divide.call(input - remainder, other)
-    return e.trunc.call(e.div.call(input, other))
+    return division.div_rounded.call(input, other, rounding_mode=rounding_mode)
 
 
 lerp_scalar = elementwise(
@@ -192,8 +209,8 @@ lerp_tensor = elementwise(
 
 def _addcmul(x: Any, y: Any, z: Any, value: Any) -> Any:
     if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
-        wide = (a.astype(np.float32) for a in (x, y, z))
-        return _addcmul(*wide, value).astype(x.dtype)
+        a, b, c = (t.astype(np.float32) for t in (x, y, z))
+        return _addcmul(a, b, c, value).astype(x.dtype)
     return x + (y * z if value == 1 else x.dtype.type(value) * y * z)
 
 
@@ -262,16 +279,27 @@ logit = elementwise("logit", _logit, "logit(Tensor self, float? eps=None) -> Ten
                     x=lambda k, g, x, eps: _logit_slope(k, g, x, eps))  # fmt: skip
 
 
-def copysign(input: Tensor, other: Any) -> Tensor:
-    """The magnitude of `input` with the sign of `other`."""
-    sign = np.signbit(other._data) if isinstance(other, Tensor) else np.signbit(other)
-    magnitude: Any = e.abs_.call(input)
-    return e.where_row.call(wrap(np.asarray(sign)), -magnitude, magnitude)
+copysign = elementwise(
+    "copysign", np.copysign, "copysign.Tensor(Tensor self, Tensor other) -> Tensor", floats=True,
+    scalars=True, x=lambda k, g, x, out: g * k.keep_where(x != 0, out / x),
+    y=lambda k, g: k.zeros_like_(g), public=False,
+)  # fmt: skip
 
 
-def heaviside(input: Tensor, values: Tensor) -> Tensor:
-    """0 below zero, 1 above, `values` at zero."""
-    return wrap(np.asarray(np.heaviside(input._data, values._data)).astype(input._data.dtype))
+def _same_dtypes(x: Any, y: Any) -> Exception | None:
+    refusal: Exception | None = e.tensors_only("heaviside")(x, y)
+    if isinstance(refusal, TypeError):
+        return TypeError(str(refusal).replace("'other'", "'values'"))
+    if x._data.dtype != y._data.dtype:
+        return RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    return None
+
+
+heaviside = elementwise(
+    "heaviside", lambda x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)),
+    "heaviside(Tensor self, Tensor values) -> Tensor", refuse=_same_dtypes, node="NotImplemented",
+    x=division.without_derivative("heaviside"), y=division.without_derivative("heaviside"),
+)  # fmt: skip
 
 
 def isclose(
@@ -296,3 +324,89 @@ def isclose(
         elif rtol or atol:
             close = close | (np.abs(a - b) <= atol + np.abs(rtol * b))
     return wrap(np.asarray(close))
+
+
+# ---- signs and special values -------------------------------------------------------------------
+
+_DEGREE = math.pi / 180
+deg2rad = elementwise(
+    "deg2rad", lambda x: x * x.dtype.type(_DEGREE), _unary("deg2rad"), floats=True,
+    x=lambda g: g * _DEGREE, node="Deg2RadBackward0",
+)  # fmt: skip
+rad2deg = elementwise(
+    "rad2deg", lambda x: x * x.dtype.type(1 / _DEGREE), _unary("rad2deg"), floats=True,
+    x=lambda g: g * (1 / _DEGREE), node="Rad2DegBackward0",
+)  # fmt: skip
+
+
+def _sinc_slope(k: Any, x: Any) -> Any:
+    """d sinc / dx, 0 at 0."""
+    turned = x * math.pi
+    slope = (k.cos(turned) * turned - k.sin(turned)) / (turned * x)
+    return k.where(x == 0, 0.0, slope)
+
+
+sinc = elementwise("sinc", np.sinc, _unary("sinc"), floats=True,
+                   x=lambda k, g, x: g * _sinc_slope(k, x))  # fmt: skip
+
+
+def _truth(name: str, forward: Any, refusal: Exception) -> Any:
+    def refuse(x: Any) -> Exception | None:
+        return refusal if x._data.dtype.kind == "c" else None
+
+    def check(x: Any) -> tuple[()]:
+        if x.dtype.kind == "c":
+            raise refusal
+        return ()
+
+    return elementwise(name, forward, _unary(name), inputs=("x",), promotion="none",
+                       output_dtype="bool", check=check, refuse=refuse)  # fmt: skip
+
+
+signbit = _truth(
+    "signbit", lambda x: np.signbit(x) if x.dtype.kind in "fV" else np.asarray(x < 0),
+    NotImplementedError("signbit is not implemented for complex tensors."),
+)  # fmt: skip
+isposinf = _truth("isposinf", lambda x: x == math.inf,
+                  RuntimeError("isposinf does not support complex inputs."))  # fmt: skip
+isneginf = _truth("isneginf", lambda x: x == -math.inf,
+                  RuntimeError("isneginf does not support complex inputs."))  # fmt: skip
+isreal = elementwise("isreal", lambda x: np.asarray(x.imag == 0), _unary("isreal"), inputs=("x",),
+                     promotion="none", output_dtype="bool")  # fmt: skip
+
+
+def positive(input: Tensor) -> Tensor:
+    """`input` itself; ``+x``."""
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    """Write one number onto the main diagonal; `wrap` starts anew below the end of a tall matrix.
+
+    >>> import rushlight as torch
+    >>> torch.zeros(2, 2).fill_diagonal_(1)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    shape = self._data.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    x: Any = self
+    strides = x.stride()
+    step, size = sum(strides), min(shape)
+    diagonal = x.as_strided((size,), (step,), x.storage_offset())
+    diagonal.fill_(fill_value)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        first = (shape[1] + 1) * strides[0]
+        count = math.ceil((shape[0] - shape[1] - 1) / (shape[1] + 1))
+        for block in range(count):
+            start = (shape[1] + 1) * (block + 1)
+            part = min(shape[1], shape[0] - start)
+            x.as_strided(
+                (part,), (step,), x.storage_offset() + first * (block + 1)
+            ).fill_(fill_value)
+    return self

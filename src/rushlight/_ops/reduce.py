@@ -10,6 +10,7 @@ import numpy as np
 from .. import _dtypes
 from .._core import Tensor
 from .._define.kinds import general, linear
+from .._define.results import return_type
 from .._kernels import reduce, special
 from .casting import cast
 from .checks import canonical_dim, canonical_dims
@@ -109,14 +110,17 @@ def _var_check(x: Any, dims: Any, correction: Any, keepdim: Any) -> tuple[Any, f
     return dims, 1 if correction is None else correction, keepdim
 
 
+def _var_gradient(k: Any, g: Any, x: Any, dims: Any, correction: float, keepdim: bool) -> Any:
+    shape = tuple(x.shape)
+    scale = 2.0 / (max(0.0, _count(shape, dims) - correction) or float("nan"))
+    return _opened(k, g, dims, keepdim, shape) * scale * (x - k.mean(x, dims, True))
+
+
 var_row = general(
     "var", _var,
     "var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, "
     "bool keepdim=False) -> Tensor", attrs=("dims", "correction", "keepdim"), check=_var_check,
-    x=lambda k, g, x, dims, correction, keepdim: (
-        _opened(k, g, dims, keepdim, tuple(x.shape))
-        * (2.0 / (max(0.0, _count(x.shape, dims) - correction) or float("nan")))
-        * (x - k.mean(x, dims, True))),
+    x=_var_gradient,
     public=False,
 )  # fmt: skip
 
@@ -137,56 +141,152 @@ std_row = general(
     x=_std_gradient, public=False,
 )  # fmt: skip
 
+
+
+def _with_mean(name: str, finish: Any, slope: Any) -> Any:
+    """Variance or standard deviation together with the mean."""
+
+    def check(x: Any, dims: Any, correction: Any, keepdim: Any) -> tuple[Any, float, bool]:
+        if x.dtype.kind not in "fcV":
+            raise RuntimeError(f"{name} only support floating point and complex dtypes")
+        return _var_check(x, dims, correction, keepdim)
+
+    def forward(x: Any, dims: Any, correction: float, keepdim: bool) -> tuple[Any, Any]:
+        spread, mean = reduce.var_mean(x, dims, correction, keepdim)
+        return finish(spread), mean
+
+    return general(
+        name, forward,
+        f"{name}.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, "
+        "bool keepdim=False) -> (Tensor, Tensor)", attrs=("dims", "correction", "keepdim"),
+        check=check, outputs=2, returns=lambda *outputs: outputs, public=False, x=slope,
+    )  # fmt: skip
+
+
+def _mean_slope(k: Any, g: Any, x: Any, dims: Any, keepdim: bool) -> Any:
+    shape = tuple(x.shape)
+    return k.expand(_opened(k, g, dims, keepdim, shape), shape) / max(1, _count(shape, dims))
+
+
+def _var_mean_gradient(
+    k: Any, g0: Any, g1: Any, x: Any, dims: Any, correction: float, keepdim: bool
+) -> Any:
+    if g0 is None:
+        return _mean_slope(k, g1, x, dims, keepdim)
+    slope = _var_gradient(k, g0, x, dims, correction, keepdim)
+    return slope if g1 is None else slope + _mean_slope(k, g1, x, dims, keepdim)
+
+
+def _std_mean_gradient(
+    k: Any, g0: Any, g1: Any, x: Any, out0: Any, dims: Any, correction: float, keepdim: bool
+) -> Any:
+    if g0 is None:
+        return _mean_slope(k, g1, x, dims, keepdim)
+    slope = _std_gradient(k, g0, x, out0, dims, correction, keepdim)
+    return slope if g1 is None else slope + _mean_slope(k, g1, x, dims, keepdim)
+
+
+var_mean = _with_mean("var_mean", lambda spread: spread, _var_mean_gradient)
+std_mean = _with_mean("std_mean", np.sqrt, _std_mean_gradient)
+
 # ---- extrema ------------------------------------------------------------------------------------
 
 
 def _share(k: Any, g: Any, x: Any, out: Any, dims: Any, keepdim: bool) -> Any:
-    """The gradient of an extremum: shared evenly by the elements that attain it."""
+    """The gradient of an extremum: shared evenly by the elements that attain it. A NaN is attained
+    by none: NaN."""
     shape = tuple(x.shape)
     mask = x == _opened(k, out, dims, keepdim, shape)
     count = k.sum(k.cast(mask, k.dtype_of(g)), dims, True)
-    return k.keep_where(mask, k.expand(_opened(k, g, dims, keepdim, shape), shape) / count)
+    return k.keep_where(mask, k.expand(_opened(k, g, dims, keepdim, shape), shape)) / count
 
 
-def _amax_check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
-    dims, keepdim = _dims_check(x, dims, keepdim)
-    for d in dims:
-        if x.ndim and x.shape[d] == 0:
-            raise IndexError(f"amax(): Expected reduction dim {d} to have non-zero size.")
-    return dims, keepdim
+def _extremum_check(name: str) -> Any:
+    def check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
+        if not x.size and (dims is None or (not isinstance(dims, int) and not len(dims))):
+            raise RuntimeError(_NOTHING.format(name))
+        dims, keepdim = _dims_check(x, dims, keepdim)
+        for d in dims:
+            if x.ndim and x.shape[d] == 0:
+                raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+        return dims, keepdim
+
+    return check
+
+
+_NOTHING = (
+    "{}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+    "dim with the 'dim' argument."
+)
 
 
 amax = general(
     "amax", reduce.amax, "amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-    attrs=("dims", "keepdim"), check=_amax_check, x=_share,
+    attrs=("dims", "keepdim"), check=_extremum_check("amax"), x=_share,
 )  # fmt: skip
 amin = general(
     "amin", reduce.amin, "amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor",
-    attrs=("dims", "keepdim"), check=_amax_check, x=_share,
+    attrs=("dims", "keepdim"), check=_extremum_check("amin"), x=_share,
 )  # fmt: skip
 
 
 def _nonempty(name: str, kernel: Any) -> Any:
     def forward(x: Any) -> Any:
         if not x.size:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
-                "the reduction dim with the 'dim' argument."
-            )
+            raise RuntimeError(_NOTHING.format(name))
         return kernel(x)
 
     return forward
 
 
-def _share_all(k: Any, g: Any, x: Any, out: Any) -> Any:
-    mask = x == out
+def share_all(k: Any, g: Any, x: Any, out: Any) -> Any:
+    """The gradient of one picked value: shared evenly by all elements equal to it, or by the NaNs
+    if it is one."""
+    mask = k.logical_or(x == out, k.logical_and(k.isnan(x), k.isnan(out)))
     return k.keep_where(mask, k.expand(g / k.sum_all(k.cast(mask, k.dtype_of(g))), tuple(x.shape)))
 
 
+def _both_check(x: Any, dim: Any, keepdim: Any) -> tuple[Any, bool]:
+    if dim is None:
+        if not x.size:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                "identity."
+            )
+        return None, bool(keepdim)
+    dim = canonical_dim(dim, x.ndim)
+    if x.ndim and x.shape[dim] == 0:
+        raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
+    return dim, bool(keepdim)
+
+
+def _both(x: Any, dim: Any, keepdim: bool) -> tuple[Any, Any]:
+    dims = None if dim is None or not x.ndim else dim
+    return reduce.amin(x, dims, keepdim), reduce.amax(x, dims, keepdim)
+
+
+def _share_both(
+    k: Any, g0: Any, g1: Any, x: Any, out0: Any, out1: Any, dim: Any, keepdim: bool
+) -> Any:
+    ndim = len(x.shape)
+    dims = tuple(range(ndim)) if dim is None or not ndim else (dim,)
+    if g0 is None:
+        return _share(k, g1, x, out1, dims, keepdim)
+    low = _share(k, g0, x, out0, dims, keepdim)
+    return low if g1 is None else low + _share(k, g1, x, out1, dims, keepdim)
+
+
+aminmax = general(
+    "aminmax", _both,
+    "aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)",
+    outputs=2, check=_both_check, returns=return_type("aminmax", ("min", "max")), x=_share_both,
+)  # fmt: skip
+
+
 max_all = general("max_all", _nonempty("max", reduce.amax), "max(Tensor self) -> Tensor",
-                  x=_share_all, node="MaxBackward1", public=False)  # fmt: skip
+                  x=share_all, node="MaxBackward1", public=False)  # fmt: skip
 min_all = general("min_all", _nonempty("min", reduce.amin), "min(Tensor self) -> Tensor",
-                  x=_share_all, node="MinBackward1", public=False)  # fmt: skip
+                  x=share_all, node="MinBackward1", public=False)  # fmt: skip
 
 
 def _pick(arg: Any) -> Any:
@@ -223,8 +323,6 @@ def _unpick(k: Any, g: Any, indices: Any, x_shape: Any, dim: int, keepdim: bool)
 
 def value_and_indices(name: str) -> Any:
     """The named result of ops that return values and indices."""
-    from .._define.results import return_type
-
     return return_type(name, ("values", "indices"))
 
 
@@ -275,13 +373,18 @@ def _truth(ufunc: Any) -> Any:
     return forward
 
 
+def _truth_check(x: Any, dims: Any, keepdim: Any) -> tuple[tuple[int, ...], bool]:
+    """Of these reductions, no dims means none: the truth of each element."""
+    return canonical_dims(dims, x.ndim), bool(keepdim)
+
+
 all_row = general(
     "all", _truth(np.logical_and), "all.dims(Tensor self, int[]? dim=None, bool keepdim=False)"
-    " -> Tensor", attrs=("dims", "keepdim"), check=_dims_check, public=False,
+    " -> Tensor", attrs=("dims", "keepdim"), check=_truth_check, public=False,
 )  # fmt: skip
 any_row = general(
     "any", _truth(np.logical_or), "any.dims(Tensor self, int[]? dim=None, bool keepdim=False)"
-    " -> Tensor", attrs=("dims", "keepdim"), check=_dims_check, public=False,
+    " -> Tensor", attrs=("dims", "keepdim"), check=_truth_check, public=False,
 )  # fmt: skip
 
 # ---- products, log-sums, cumulative sums --------------------------------------------------------

@@ -10,6 +10,7 @@ from .. import _core, _dtypes
 from .._core import Tensor
 from .._define.kinds import general
 from .._tensor import registry
+from .division import without_derivative
 from .sorting import plain
 
 # ---- counting -----------------------------------------------------------------------------------
@@ -41,6 +42,7 @@ bincount = general(
     "bincount", _bincount,
     "bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor",
     inputs=("x", "weights"), optional=("weights",), check=_bincount_check,
+    weights=without_derivative("bincount"), node="NotImplemented",
 )  # fmt: skip
 
 

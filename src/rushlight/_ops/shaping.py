@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import Tensor, wrap
+from .._define import calls
 from .._define.kinds import linear
+from .._define.promote import broadcast_error
 from . import linalg, movement
 from .checks import canonical_dim, canonical_dims, infer_size
 
@@ -23,28 +25,33 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     return size
 
 
-def _ints(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
-    found = []
-    for position, n in enumerate(shape_of(size)):
+def _ints(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """The same, where each must be an int."""
+    found = shape_of(size)
+    for n in found:
         if type(n) is not int:
-            try:
-                n = n.__index__()
-            except (AttributeError, TypeError):
-                raise TypeError(
-                    f"{name}(): argument 'size' (position 1) must be tuple of ints, but found "
-                    f"element of type {type(n).__name__} at pos {position}"
-                ) from None
-        found.append(n)
-    return tuple(found)
+            return tuple(n.__index__() for n in found)
+    return found
 
 
-def view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+# Sizes may stand without parentheses, so that these methods take any number of arguments. What they
+# fail at and what comes by keyword goes to the argument parser.
+
+
+def view(self: Tensor, *size: Any, **named: Any) -> Tensor:
     """This tensor in another shape (or its bytes as another dtype), over the same memory."""
-    if dtype is None and size and isinstance(size[0], _dtypes.dtype):
-        dtype = size[0]
-    if dtype is not None:
-        return view_dtype(self, dtype)
-    return movement.view.call(self, _ints(size, "view"))
+    try:
+        if named:
+            raise calls.Odd
+        if size and isinstance(size[0], _dtypes.dtype):
+            return view_dtype(self, *size)
+        return movement.view.call(self, _ints(size))
+    except Exception as error:
+        return calls.retry("view", _view, error, (self, *size), named, True)
+
+
+def _view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
+    return view(self, *size) if dtype is None else view_dtype(self, dtype)
 
 
 def view_dtype(self: Tensor, dtype: _dtypes.dtype) -> Tensor:
@@ -54,30 +61,58 @@ def view_dtype(self: Tensor, dtype: _dtypes.dtype) -> Tensor:
     return t
 
 
-def reshape_method(self: Tensor, *shape: Any) -> Tensor:
+def reshape_method(self: Tensor, *shape: Any, **named: Any) -> Tensor:
     """This tensor in another shape; a view where its strides allow it, else a copy."""
-    return movement.reshape(self, _ints(shape, "reshape"))
+    try:
+        if named:
+            raise calls.Odd
+        return movement.reshape(self, _ints(shape))
+    except Exception as error:
+        return calls.retry("reshape", reshape_method, error, (self, *shape), named, True)
 
 
-def permute_method(self: Tensor, *dims: Any) -> Tensor:
+def permute_method(self: Tensor, *dims: Any, **named: Any) -> Tensor:
     """A view with the dims in another order."""
-    return movement.permute.call(self, shape_of(dims))
+    try:
+        if named:
+            raise calls.Odd
+        return movement.permute.call(self, _ints(dims))
+    except Exception as error:
+        return calls.retry("permute", permute_method, error, (self, *dims), named, True)
 
 
-def expand_method(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+def expand_method(self: Tensor, *size: Any, **named: Any) -> Tensor:
     """A view in which dims of size 1 are repeated."""
-    return movement.expand.call(self, shape_of(size))
+    try:
+        if named:
+            raise calls.Odd
+        return movement.expand.call(self, _ints(size))
+    except Exception as error:
+        return calls.retry("expand", _expand, error, (self, *size), named, True)
 
 
-def repeat_method(self: Tensor, *repeats: Any) -> Tensor:
+def _expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+    return movement.expand.call(self, _ints(size))
+
+
+def repeat_method(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     """Copies of this tensor side by side along each dim."""
-    counts = tuple(int(n) for n in shape_of(repeats))
-    if len(counts) < self._data.ndim:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
-            "tensor"
-        )
-    return movement.repeat.call(self, counts)
+    try:
+        if named:
+            raise calls.Odd
+        counts = _ints(repeats)
+        if len(counts) < self._data.ndim:
+            raise RuntimeError(
+                "Number of dimensions of repeat dims can not be smaller than number of dimensions "
+                "of tensor"
+            )
+        return movement.repeat.call(self, counts)
+    except Exception as error:
+        return calls.retry("repeat", repeat_method, error, (self, *repeats), named, True)
+
+
+for _function in (view, reshape_method, permute_method, expand_method, repeat_method):
+    _function.guarded = True  # type: ignore[attr-defined]
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:
@@ -290,7 +325,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All tensors expanded to their common shape."""
     if len(tensors) == 1 and not isinstance(tensors[0], Tensor):
         tensors = tuple(tensors[0])
-    shape = np.broadcast_shapes(*(t._data.shape for t in tensors))
+    shapes = [t._data.shape for t in tensors]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise broadcast_error(*shapes) from None
     return tuple(movement.expand.call(t, shape) for t in tensors)
 
 

@@ -10,9 +10,10 @@ from .._core import Tensor, wrap
 from .._define.kinds import general
 from .._define.results import return_type
 from .._tensor import registry
+from ..autograd.naming import renamed
 from .checks import canonical_dim
 from .in_place import called
-from .reduce import _unpick
+from .reduce import _unpick, share_all
 
 _FIELDS = ("values", "indices")
 
@@ -42,7 +43,16 @@ def _sort(x: Any, stable: Any, dim: int, descending: bool) -> tuple[Any, Any]:
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     order = _order(x, dim, descending)
-    return np.take_along_axis(x, order, dim), order
+    return _laid_as(x, np.take_along_axis(x, order, dim)), _laid_as(x, order)
+
+
+def _laid_as(x: Any, result: Any) -> Any:
+    """`result` with the strides PyTorch gives it: those of `x`."""
+    if x.flags.c_contiguous:
+        return result
+    out = np.empty_like(x, result.dtype)
+    out[...] = result
+    return out
 
 
 def _sort_check(x: Any, stable: Any, dim: Any, descending: Any) -> tuple[Any, int, bool]:
@@ -66,11 +76,17 @@ def _sorted(x: Any, stable: Any, dim: int, descending: bool) -> Any:
     return sort_row.call(x, stable=stable, dim=dim, descending=descending)
 
 
+def _stable(found: Any) -> Any:
+    renamed(found[0], "SortBackward1")
+    return found
+
+
 registry.overloaded(
     "sort",
     ("sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)",
      lambda x, dim, descending: _sorted(x, False, dim, descending)),
-    (sort_row.schemas[0], _sorted),
+    (sort_row.schemas[0],
+     lambda x, stable, dim, descending: _stable(_sorted(x, stable, dim, descending))),
 )  # fmt: skip
 registry.overloaded(
     "argsort",
@@ -149,6 +165,9 @@ def _kthvalue(x: Any, k: int, dim: int, keepdim: bool) -> tuple[Any, Any]:
 
 def _kthvalue_check(x: Any, k: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
     dim = canonical_dim(dim, x.ndim)
+    if x.ndim and x.shape[dim] == 0:
+        raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
+    _refuse_booleans("kthvalue_cpu", x)
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
     return int(k), dim, bool(keepdim)
@@ -162,6 +181,11 @@ kthvalue = general(
     returns=return_type("kthvalue", _FIELDS),
     x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
 )  # fmt: skip
+
+
+def _refuse_booleans(kernel: str, x: Any) -> None:
+    if x.dtype.kind == "b":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 
 def _missing(x: Any) -> Any:
@@ -188,7 +212,10 @@ def _median_check(name: str) -> Any:
     def check(x: Any, dim: Any, keepdim: Any) -> tuple[int, bool]:
         dim = canonical_dim(dim, x.ndim)
         if x.ndim and x.shape[dim] == 0:
-            raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+            shown = "median" if name == "nanmedian" else name
+            raise IndexError(f"{shown}(): Expected reduction dim {dim} to have non-zero size.")
+        if name != "mode":
+            _refuse_booleans("median_out", x)
         return dim, bool(keepdim)
 
     return check
@@ -204,17 +231,15 @@ def _median_rows(name: str, ignore: bool) -> None:
         x=lambda k, g, out1, x_shape, dim, keepdim: _unpick(k, g, out1, x_shape, dim, keepdim),
     )  # fmt: skip
 
-    def everything(x: Any) -> tuple[Any, Any]:
+    def everything(x: Any) -> Any:
+        _refuse_booleans("median_cpu", x)
         if not x.size:
-            return np.full((), np.nan, x.dtype), np.zeros(0, np.int64)
-        value, index = kernel(x.reshape(-1), 0, True)
-        return value.reshape(()), index
+            return np.full((), np.nan, x.dtype)
+        return kernel(x.reshape(-1), 0, True)[0].reshape(())
 
     whole = general(
-        f"{name}_all", everything, f"{name}(Tensor self) -> Tensor", residuals=("where",),
-        node=f"{name.capitalize()}Backward0", public=False,
-        x=lambda k, g, where, x_shape: k.take_backward(
-            k.reshape(g, (1,)), x_shape, where),
+        f"{name}_all", everything, f"{name}(Tensor self) -> Tensor",
+        node=f"{name.capitalize()}Backward0", public=False, x=share_all,
     )  # fmt: skip
     registry.overloaded(
         name, (whole.schemas[0], called(whole)), (over_dim.schemas[0], called(over_dim))
@@ -225,12 +250,28 @@ _median_rows("median", False)
 _median_rows("nanmedian", True)
 
 
+def _order_by_less(row: list[float]) -> list[int]:
+    """The order in which an insertion sort by ``<`` leaves numbers and NaN, which it cannot compare
+    and so leaves where they are: which value of a row with NaN is its mode hangs on it."""
+    order: list[int] = []
+    for i, value in enumerate(row):
+        at = 0
+        if not (order and value < row[order[0]]):
+            at = len(order)
+            while at and value < row[order[at - 1]]:
+                at -= 1
+        order.insert(at, i)
+    return order
+
+
 def _mode(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     moved = np.moveaxis(x, dim, -1)
     rows = moved.reshape(-1, moved.shape[-1])
     order = np.argsort(rows, 1, kind="stable")
+    for i in np.flatnonzero(_missing(rows).any(1)):
+        order[i] = _order_by_less(rows[i].tolist())
     ordered = np.take_along_axis(rows, order, 1)
     picked = np.empty(len(rows), np.int64)
     for i, row in enumerate(ordered):
@@ -258,7 +299,7 @@ mode = general(
 
 def _no_derivative(name: str) -> Any:
     def formula(k: Any, g: Any) -> Any:
-        raise RuntimeError(f"the derivative for '{name}' is not implemented.")
+        raise NotImplementedError(f"the derivative for '{name}' is not implemented.")
 
     return formula
 
@@ -288,20 +329,22 @@ def _unique_consecutive(x: Any, dim: int | None) -> tuple[Any, Any, Any]:
     return np.ascontiguousarray(np.moveaxis(values, 0, dim)), inverse, counts
 
 
-def _unique_row(name: str, kernel: Any, node: str) -> Any:
+def _unique_row(name: str, kernel: Any, node: str, refused: str) -> Any:
     def check(x: Any, dim: Any) -> tuple[Any]:
         return (None if dim is None else canonical_dim(dim, x.ndim),)
 
     return general(
         name, kernel, f"_{name}(Tensor self, int? dim=None) -> (Tensor, Tensor, Tensor)",
         outputs=3, differentiable_outputs=(True, False, False), check=check, node=node,
-        returns=lambda *outputs: outputs, public=False, x=_no_derivative(name),
+        returns=lambda *outputs: outputs, public=False, x=_no_derivative(refused),
     )  # fmt: skip
 
 
-_unique_whole = _unique_row("unique", _unique, "Unique2Backward0")
-_unique_dim = _unique_row("unique_dim", _unique, "UniqueDimBackward0")
-_unique_runs = _unique_row("unique_consecutive", _unique_consecutive, "UniqueConsecutiveBackward0")
+_unique_whole = _unique_row("unique", _unique, "Unique2Backward0", "_unique2")
+_unique_dim = _unique_row("unique_dim", _unique, "UniqueDimBackward0", "unique_dim")
+_unique_runs = _unique_row(
+    "unique_consecutive", _unique_consecutive, "UniqueConsecutiveBackward0", "unique_consecutive"
+)
 
 
 def _chosen(found: Any, return_inverse: bool, return_counts: bool) -> Any:

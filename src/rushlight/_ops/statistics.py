@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from .. import _dtypes
-from .._core import Tensor, wrap
-from .._define.kinds import general
-from .._define.results import return_type
+from .._core import Tensor, dtype_of, wrap
+from .._define.kinds import general, linear
 from .._kernels import reduce as kernels
-from . import elementwise as e
 from . import movement, reduce
 from .checks import canonical_dim, canonical_dims
 
@@ -34,15 +32,15 @@ prod_dim = general(
 
 
 def _variance(row: Any) -> Any:
-    def plain(input: Tensor, unbiased: bool) -> Tensor:
+    def plain(input: Tensor, unbiased: bool) -> Any:
         return row.call(input, None, correction=1 if unbiased else 0, keepdim=False)
 
-    def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Tensor:
+    def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Any:
         return row.call(
             input, dim, correction=1 if unbiased else 0, keepdim=keepdim
         )
 
-    def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Tensor:
+    def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
         return row.call(input, dim, correction=correction, keepdim=keepdim)
 
     return plain, dims, correction
@@ -52,22 +50,8 @@ var_plain, var_dims, var_correction = _variance(reduce.var_row)
 std_plain, std_dims, std_correction = _variance(reduce.std_row)
 
 
-def _with_mean(function: Any) -> Any:
-    def plain(input: Tensor, unbiased: bool) -> Any:
-        return function(input, None, 1 if unbiased else 0, False), reduce.mean_all.call(input)
-
-    def dims(input: Tensor, dim: Any, unbiased: bool, keepdim: bool) -> Any:
-        return correction(input, dim, 1 if unbiased else 0, keepdim)
-
-    def correction(input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
-        mean = reduce.mean_row.call(input, dim, keepdim)
-        return function(input, dim, correction, keepdim), mean
-
-    return plain, dims, correction
-
-
-var_mean_forms = _with_mean(var_correction)
-std_mean_forms = _with_mean(std_correction)
+var_mean_forms = _variance(reduce.var_mean)
+std_mean_forms = _variance(reduce.std_mean)
 
 
 def _opened(k: Any, g: Any, dims: tuple[int, ...], keepdim: bool, shape: tuple[int, ...]) -> Any:
@@ -96,7 +80,7 @@ def _norm_gradient(k: Any, g: Any, x: Any, out: Any, p: float, dims: Any, keepdi
     shape = tuple(x.shape)
     g, out = _opened(k, g, dims, keepdim, shape), _opened(k, out, dims, keepdim, shape)
     if p == 0:
-        return k.zeros_like_(x)
+        return None
     if p == 1:
         return g * k.sign(x)
     if p in (math.inf, -math.inf):
@@ -116,6 +100,15 @@ def _norm_check(x: Any, p: Any, dims: Any, keepdim: Any) -> tuple[float, Any, bo
                 "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
                 f"{_dtypes.from_numpy(x.dtype).type_name}"
             )
+    if (p < 0 or p == math.inf) and not x.size:
+        text = f"linalg.vector_norm cannot compute the {p:g} norm on "
+        if dims is None or dims == ():
+            text += "an empty tensor because the operation does not have an identity"
+            raise RuntimeError(text)
+        for d in canonical_dims(dims, x.ndim):
+            if x.shape[d] == 0:
+                text += f"the dimension {d}because this dimension is empty and the operation does "
+                raise RuntimeError(text + "not have an identity")
     return float(p), canonical_dims(dims, x.ndim), bool(keepdim)
 
 
@@ -136,36 +129,88 @@ def norm(
         input = reduce.with_dtype(input, dtype)
     if p == "nuc":
         raise NotImplementedError("torch.norm(p='nuc')")
+    if isinstance(dim, bool):
+        raise TypeError(
+            "linalg_vector_norm(): argument 'dim' (position 3) must be tuple of ints, but found "
+            "element of type bool at pos 0"
+        )
     if p is None or p == "fro":
         p = 2.0
     return norm_row.call(input, p, dim, keepdim)
 
 
-def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
-    """The p-norm of ``input - other``."""
-    return norm(e.sub.call(input, other), p)
+def _dist_gradient(k: Any, g: Any, x: Any, y: Any, out: Any, p: float) -> Any:
+    difference = x - y
+    dims = tuple(range(len(difference.shape)))
+    slope = _norm_gradient(k, g, difference, out, p, dims, False)
+    return k.zeros_like_(difference) if slope is None else slope
+
+
+def _dist_other_gradient(k: Any, g: Any, x: Any, y: Any, out: Any, p: float) -> Any:
+    return -_dist_gradient(k, g, x, y, out, p)
+
+
+def _dist_refusal(x: Any, y: Any, p: Any) -> Exception | None:
+    for t in (x, y):
+        dtype = dtype_of(t)
+        if dtype.category < _dtypes.FLOATING:
+            return RuntimeError(
+                "norm(): input dtype should be either floating point or complex. Got "
+                f"{dtype.type_name} instead."
+            )
+    return None
+
+
+dist = general(
+    "dist", lambda x, y, p: _norm(x - y, float(p), None, False),
+    "dist(Tensor self, Tensor other, Scalar p=2) -> Tensor", floats=True, promotion="same",
+    same_dtype=(0, 1), broadcasts=(0, 1), x=_dist_gradient, y=_dist_other_gradient,
+    check=lambda x, y, p: (float(p),), refuse=_dist_refusal,
+)  # fmt: skip
 
 
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are not zero."""
-    dims = canonical_dims(dim, input._data.ndim)
+    dims = canonical_dims(None if dim == () else dim, input._data.ndim)
     return wrap(np.asarray(np.count_nonzero(input._data, axis=dims)).astype(np.int64))
 
 
-def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> Any:
-    """The least and the largest element."""
-    dims = tuple(range(input._data.ndim)) if dim is None else (dim,)
-    build = return_type("aminmax", ("min", "max"))
-    return build(reduce.amin.call(input, dims, keepdim), reduce.amax.call(input, dims, keepdim))
+def _nansum_check(x: Any, dims: Any, keepdim: Any) -> tuple[Any, bool]:
+    if x.dtype.kind == "c":
+        raise RuntimeError("nansum on CPU does not support complex inputs")
+    return reduce._dims_check(x, dims, keepdim)
 
 
-def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """The sum with NaN counted as 0."""
-    clean = e.keep_where.call(e.logical_not.call(e.isnan.call(input)), input)
-    clean = reduce.with_dtype(clean, dtype)
-    if dim is None:
-        return reduce.sum_all.call(clean)
-    return reduce.sum_row.call(clean, dim, keepdim)
+def _nansum(x: Any, dims: Any, keepdim: bool) -> Any:
+    if x.dtype.kind in "fV":
+        x = np.where(np.isnan(x), x.dtype.type(0), x)
+    return kernels.sum(x, dims, keepdim)
+
+
+nansum = general(
+    "nansum", _nansum,
+    "nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None)"
+    " -> Tensor", attrs=("dims", "keepdim"), extra=("dtype",), check=_nansum_check,
+    adapt=lambda x, dims, keepdim, dtype: (reduce.with_dtype(x, dtype), dims, keepdim),
+    x=lambda k, g, x, dims, keepdim: k.keep_where(
+        k.logical_not(k.isnan(x)),
+        k.expand(_opened(k, g, dims, keepdim, tuple(x.shape)), tuple(x.shape))),
+)  # fmt: skip
+
+
+def _trace(x: Any) -> Any:
+    if x.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {x.ndim}")
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
+    return kernels.sum(np.diagonal(x), 0)
+
+
+trace = linear(
+    "trace", _trace, "trace(Tensor self) -> Tensor",
+    x=lambda k, g, x_shape: k.diagonal_backward(
+        k.expand(g, (min(x_shape[0], x_shape[1]),)), x_shape, 0, 0, 1),
+)  # fmt: skip
 
 
 def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:

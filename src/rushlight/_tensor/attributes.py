@@ -10,6 +10,7 @@ from .. import _core, _dtypes
 from .._core import LEAF, Node, Tensor, ctx, visible, wrap
 from .._ops import casting
 from ..autograd import engine
+from . import registry
 from .device import CPU, Size
 from .storage import elements, storage_of
 
@@ -123,6 +124,8 @@ def _get_requires_grad(self: Tensor) -> bool:
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     """Record operations on this tensor from now on (or no longer)."""
+    if type(requires_grad) is not bool:
+        raise TypeError("requires_grad_(): argument 'requires_grad' must be bool")
     if requires_grad:
         if self._edge is None:
             if not _core.dtype_of(self).is_floating_point and self._data.dtype.kind != "c":
@@ -441,6 +444,14 @@ def _matrix_transpose(self: Tensor) -> Tensor:
     return movement.transpose.call(self, -2, -1)
 
 
+#: Methods whose arguments PyTorch's parser checks. Those that only read a field (`dim`) are left
+#: alone, for their speed.
+_PARSED = frozenset(
+    "size stride item tolist numpy is_contiguous contiguous detach detach_ requires_grad_ "
+    "element_size storage_offset data_ptr".split()
+)
+
+
 def attach() -> None:
     """Hang the attributes on Tensor."""
     properties: dict[str, Any] = {
@@ -499,8 +510,11 @@ def attach() -> None:
         "_is_view": lambda self: self._view is not None,
     }  # fmt: skip
     for name, value in {**properties, **methods}.items():
-        if callable(value) and getattr(value, "__name__", "") == "<lambda>":
-            value.__name__ = name
-        setattr(Tensor, name, value)
+        if callable(value) and name[0] != "_":
+            value.__name__, value.__qualname__ = name, f"Tensor.{name}"
+        if name in _PARSED:
+            registry.put(Tensor, name, value, method=True)
+        else:
+            setattr(Tensor, name, value)
     Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
     Tensor.__module__ = "torch"

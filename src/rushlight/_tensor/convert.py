@@ -12,7 +12,7 @@ from .._ops import casting, layout
 from . import exchange
 from .device import check_device
 from .device import device as device_type
-from .registry import METHODS, Overloads, overloaded, public
+from .registry import METHODS, Overloads, overloaded, public, put
 from .storage import storage_of
 
 # ---------------------------------------------------------------------------------------------
@@ -459,7 +459,9 @@ def attach() -> None:
         "__dlpack__": exchange.dlpack, "__dlpack_device__": exchange.dlpack_device,
         "__reduce_ex__": exchange.reduce_ex, "__copy__": exchange.shallow_copy,
     }  # fmt: skip
-    for name, function in {**_METHODS, **special}.items():
+    for name, function in _METHODS.items():
+        put(Tensor, name, function, method=True)
+    for name, function in special.items():
         setattr(Tensor, name, function)
 
 

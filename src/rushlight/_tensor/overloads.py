@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import OPS, Tensor
+from .._ops import clamping, linalg, movement, pointwise, reduce, shaping, splitting, statistics
 from .._ops import einsum as einsum_family
 from .._ops import elementwise as e
-from .._ops import linalg, movement, pointwise, reduce, shaping, splitting, statistics
+from ..autograd import in_place_forms as forms
 from ..autograd import inplace
+from ..autograd.naming import renamed
 from .registry import METHODS, aliases, overloaded, public
 
 
@@ -78,14 +80,27 @@ def _register_reductions() -> None:
               "Tensor")  # fmt: skip
     _variance("var_mean", statistics.var_mean_forms, pair)
     _variance("std_mean", statistics.std_mean_forms, pair)
-    for name in ("norm", "dist", "count_nonzero", "aminmax", "nansum", "cross", "diff"):
+    for name in ("norm", "count_nonzero", "cross", "diff"):
         public(name, getattr(statistics, name))
 
 
 def _register_pointwise() -> None:
     public("pow", e.pow)
-    for name in ("copysign", "heaviside", "isclose"):
-        public(name, getattr(pointwise, name))
+    public("isclose", pointwise.isclose)
+    public("positive", pointwise.positive)
+    public("fill_diagonal_", pointwise.fill_diagonal_, torch=False)
+    overloaded(
+        "copysign",
+        ("copysign.Tensor(Tensor self, Tensor other) -> Tensor", pointwise.copysign.call),
+        ("copysign.Scalar(Tensor self, Scalar other) -> Tensor",
+         lambda x, y: renamed(pointwise.copysign.call(x, y), "CopysignBackward1")),
+    )  # fmt: skip
+    overloaded(
+        "rsub",
+        ("rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor",
+         lambda x, y, alpha: renamed(e.rsub_with_alpha(x, y, alpha), "RsubBackward0")),
+        ("rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor", e.rsub_with_alpha),
+    )  # fmt: skip
     overloaded(
         "clamp",
         ("clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor",
@@ -96,26 +111,27 @@ def _register_pointwise() -> None:
     overloaded(
         "clamp_min",
         ("clamp_min(Tensor self, Scalar min) -> Tensor",
-         lambda x, low: pointwise.clamp_scalars(x, low, None)),
-        ("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor",
-         lambda x, low: e.maximum.call(x, low)),
+         pointwise.clamp_min_scalar),
+        ("clamp_min.Tensor(Tensor self, Tensor min) -> Tensor", _caller(clamping.clamp_min_tensor)),
     )  # fmt: skip
     overloaded(
         "clamp_max",
         ("clamp_max(Tensor self, Scalar max) -> Tensor",
-         lambda x, high: pointwise.clamp_scalars(x, None, high)),
-        ("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor",
-         lambda x, high: e.minimum.call(x, high)),
+         pointwise.clamp_max_scalar),
+        ("clamp_max.Tensor(Tensor self, Tensor max) -> Tensor", _caller(clamping.clamp_max_tensor)),
     )  # fmt: skip
     overloaded(
         "round",
         ("round(Tensor self) -> Tensor", lambda x: e.rint.call(x)),
-        ("round.decimals(Tensor self, *, int decimals) -> Tensor", pointwise.round_decimals),
+        ("round.decimals(Tensor self, *, int decimals) -> Tensor", 
+         lambda x, decimals: pointwise.round_decimals.call(x, decimals=decimals)),
     )  # fmt: skip
     overloaded(
         "div",
         ("div.Tensor(Tensor self, Tensor other) -> Tensor", lambda x, y: e.div.call(x, y)),
         ("div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor",
+         pointwise.div_rounded),
+        ("div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor",
          pointwise.div_rounded),
     )  # fmt: skip
     overloaded(
@@ -125,8 +141,22 @@ def _register_pointwise() -> None:
         ("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
          lambda x, y, w: pointwise.lerp_tensor.call(x, y, w)),
     )  # fmt: skip
-    for name in ("eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor",
-                 "remainder", "fmod"):  # fmt: skip
+    remainder = e.remainder
+    overloaded(
+        "remainder",
+        ("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
+         lambda x, y: renamed(remainder.call(x, y), "RemainderBackward1")),
+        ("remainder.Scalar(Tensor self, Scalar other) -> Tensor", _caller(remainder)),
+        ("remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor",
+         lambda x, y: remainder.call(pointwise.as_tensor(x, y), y)),
+    )  # fmt: skip
+    overloaded(
+        "fmod",
+        ("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
+         lambda x, y: renamed(e.fmod.call(x, y), "FmodBackward1")),
+        ("fmod.Scalar(Tensor self, Scalar other) -> Tensor", _caller(e.fmod)),
+    )  # fmt: skip
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor"):
         row = OPS[name]
         overloaded(
             name,
@@ -160,7 +190,7 @@ def _register_shapes() -> None:
         "expand_as": lambda self, other: movement.expand.call(self, other._data.shape),
     }.items():  # fmt: skip
         METHODS[name] = function
-    for name in ("tile", "flatten", "unflatten", "narrow", "movedim", "diag", "diag_embed", "trace",
+    for name in ("tile", "flatten", "unflatten", "narrow", "movedim", "diag", "diag_embed",
                  "repeat_interleave"):  # fmt: skip
         public(name, getattr(s, name))
     for name in ("column_stack", "broadcast_tensors", "tensordot"):
@@ -227,16 +257,29 @@ def _dispatched(overloads: Any) -> Any:
 _TWINS = (
     "add sub mul neg reciprocal exp expm1 exp2 log log2 log10 log1p sqrt rsqrt sin cos tan asin "
     "acos atan sinh cosh tanh sigmoid erf erfc erfinv square abs sign floor ceil trunc frac relu "
-    "asinh acosh atanh lgamma digamma floor_divide atan2 addcmul addcdiv nan_to_num hypot "
-    "logit sgn logical_and logical_or logical_xor logical_not bitwise_not tril triu addmm "
-    "cumsum cumprod"
+    "asinh acosh atanh lgamma digamma deg2rad rad2deg sinc floor_divide atan2 addcmul addcdiv "
+    "nan_to_num hypot "
+    "logit sgn bitwise_not tril triu addmm cumsum cumprod"
 ).split()
 
 
 _OVERLOADED_TWINS = (
-    "clamp clamp_min clamp_max round div lerp eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor "
-    "remainder fmod"
+    "clamp clamp_min clamp_max round div lerp bitwise_and bitwise_or bitwise_xor remainder fmod "
+    "copysign"
 ).split()
+
+
+#: Changes of shape that have an in-place form, and the node it records.
+_RESHAPED = {
+    "t": "TBackward1", "transpose": "TransposeBackward1", "unsqueeze": "UnsqueezeBackward1",
+}  # fmt: skip
+
+
+def _in_shape(name: str) -> Any:
+    target = METHODS.get(name) or OPS[name]
+    if hasattr(target, "make"):
+        return _dispatched(target)
+    return lambda *args, **kwargs: getattr(target, "call", target)(*args, **kwargs)
 
 
 def _register_twins() -> None:
@@ -244,11 +287,19 @@ def _register_twins() -> None:
         METHODS[name + "_"] = inplace.twin(OPS[name], name + "_")
     for name in _OVERLOADED_TWINS:
         METHODS[name + "_"] = inplace.from_function(_dispatched(METHODS[name]), name + "_")
-    for name in ("pow", "copysign", "baddbmm"):
+    for name, tracked in e.recorded_comparisons.items():
+        METHODS[name + "_"] = forms.comparing(OPS[name], tracked, name + "_")
+    for name in ("logical_and", "logical_or", "logical_xor", "logical_not"):
+        METHODS[name + "_"] = forms.outside_the_graph(OPS[name], name + "_")
+    for name, node in _RESHAPED.items():
+        METHODS[name + "_"] = forms.in_shape(_in_shape(name), name + "_", node)
+    METHODS["squeeze_"] = forms.squeezing(_in_shape("squeeze"))
+    for name in ("pow", "baddbmm"):
         METHODS[name + "_"] = inplace.from_function(METHODS[name], name + "_")
     for alias, name in {
         "multiply_": "mul_", "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_",
         "negative_": "neg_", "absolute_": "abs_", "clip_": "clamp_", "fix_": "trunc_",
+        "swapaxes_": "transpose_", "swapdims_": "transpose_",
     }.items():  # fmt: skip
         METHODS[alias] = METHODS[name]
 

@@ -8,9 +8,11 @@ the dispatcher of `_define/dispatch.py`, which is built when the name is first u
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from .._core import OPS, Tensor
+from .._define import calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,13 +135,17 @@ def put(owner: Any, name: str, target: Any, method: bool = False) -> Any:
         target.place(owner, name)
     elif hasattr(target, "kind"):
         setattr(owner, name, target.call)
+    elif type(target) is FunctionType and not hasattr(target, "guarded"):
+        setattr(owner, name, calls.stub(owner, name, target, method))
     else:
         setattr(owner, name, target)
     return getattr(owner, name)
 
 
-def resolve(target: Any) -> Any:
+def resolve(target: Any, name: str = "") -> Any:
     """The callable behind a registered target, rendered."""
+    if name and type(target) is FunctionType and not hasattr(target, "guarded"):
+        return calls.guard(name, target, False)
     if isinstance(target, Overloads):
         return target.make(False)
     if hasattr(target, "render"):

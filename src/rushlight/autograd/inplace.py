@@ -21,6 +21,7 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import CONSTANT_CELL, LEAF, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
 from . import hooks, messages
+from .naming import renamed
 
 
 class CopySlices(Node):
@@ -354,8 +355,18 @@ def refresh_views(base: Tensor) -> None:
 # Twins
 
 
+#: Nodes that PyTorch names otherwise than those of the out-of-place form.
+_NODES = {
+    "leaky_relu_": "LeakyReluBackward1", "elu_": "EluBackward1", "celu_": "CeluBackward1",
+    "threshold_": "ThresholdBackward1", "rrelu_with_noise_": "RreluWithNoiseBackward1",
+    "asinh_": "AsinhBackward1", "acosh_": "AcoshBackward1", "atanh_": "AtanhBackward1",
+}  # fmt: skip
+
+
 def twin(row: Any, name: str) -> Any:
     """The in-place twin of `row`: ``x.mul_(y)`` from ``mul``."""
+    node = _NODES.get(name)
+    tensors = row.kind == "elementwise" and len(row.inputs) == 2 and not row.scalars
     ufunc = row.forward if row.is_ufunc else None
     saves_input = row.inputs[0] in {
         p for f in row.formula_list for p in f.__code__.co_varnames[: f.__code__.co_argcount]
@@ -375,9 +386,16 @@ def twin(row: Any, name: str) -> Any:
             done = _write_directly(self, ufunc, args)
             if done is not None:
                 return done
+        if tensors and args and not isinstance(args[0], Tensor):
+            raise TypeError(
+                f"{name}(): argument '{row.public_names[1]}' (position 1) must be Tensor, not "
+                f"{type(args[0]).__name__}"
+            )
         check_writable(self, args)
         copied = saves_input and _core.thread.grad and not _untracked(self, args)
         result = row.call(shadow_of(self, copied), *args, **kwargs)
+        if node is not None:
+            renamed(result, node)
         return write(self, result)
 
     method.__name__ = method.__qualname__ = name

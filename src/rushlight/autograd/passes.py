@@ -201,7 +201,7 @@ class Pass:
         """A tensor for a `.grad`: nobody else's memory, the layout of `data`."""
         if self.k is None:
             return wrap(laid_out(g, data))
-        t: Tensor = self._show(g).clone()  # type: ignore[attr-defined]
+        t: Tensor = self._show(g).clone()
         if t._data.strides != data.strides and t._data.shape == data.shape:
             t._data = laid_out(t._data, data)
         return t

@@ -16,8 +16,9 @@ __all__ = ["Adadelta"]
 
 @rule(counts=("step",), attributes=("decays", "maximize"))
 def adadelta(
-    k, p, g, square_avg, acc_delta, step, *, lr, rho, eps, weight_decay, decays, maximize
-):
+    k: Any, p: Any, g: Any, square_avg: Any, acc_delta: Any, step: Any, *, lr: Any, rho: Any,
+    eps: Any, weight_decay: Any, decays: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

@@ -15,7 +15,10 @@ __all__ = ["Adagrad"]
 
 
 @rule(counts=("step",), attributes=("decays", "maximize"))
-def adagrad(k, p, g, sum, step, *, lr, lr_decay, eps, weight_decay, decays, maximize):
+def adagrad(
+    k: Any, p: Any, g: Any, sum: Any, step: Any, *, lr: Any, lr_decay: Any, eps: Any,
+    weight_decay: Any, decays: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

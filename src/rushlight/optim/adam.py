@@ -16,9 +16,10 @@ __all__ = ["Adam"]
 
 @rule(counts=("step",), attributes=("decays", "decoupled", "amsgrad", "maximize"))
 def adam(
-    k, p, g, exp_avg, exp_avg_sq, max_exp_avg_sq, step, *, lr, beta1, beta2, eps, weight_decay,
-    decays, decoupled, amsgrad, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, step: Any, *,
+    lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any, decays: Any, decoupled: Any,
+    amsgrad: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays and decoupled:

@@ -16,8 +16,9 @@ __all__ = ["Adamax"]
 
 @rule(counts=("step",), attributes=("decays", "maximize"))
 def adamax(
-    k, p, g, exp_avg, exp_inf, step, *, lr, beta1, beta2, eps, weight_decay, decays, maximize
-):
+    k: Any, p: Any, g: Any, exp_avg: Any, exp_inf: Any, step: Any, *, lr: Any, beta1: Any,
+    beta2: Any, eps: Any, weight_decay: Any, decays: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

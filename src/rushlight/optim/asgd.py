@@ -16,9 +16,9 @@ __all__ = ["ASGD"]
 
 @rule(counts=("step", "eta", "mu"), attributes=("averages", "late", "decays", "maximize"))
 def asgd(
-    k, p, g, ax, step, eta, mu, *, lr, lambd, alpha, t0, weight_decay,
-    averages, late, decays, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, ax: Any, step: Any, eta: Any, mu: Any, *, lr: Any, lambd: Any,
+    alpha: Any, t0: Any, weight_decay: Any, averages: Any, late: Any, decays: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

@@ -16,9 +16,10 @@ __all__ = ["NAdam"]
 
 @rule(counts=("step", "mu_product"), attributes=("decays", "decoupled", "maximize"))
 def nadam(
-    k, p, g, exp_avg, exp_avg_sq, step, mu_product, *, lr, beta1, beta2, eps, weight_decay,
-    momentum_decay, decays, decoupled, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, step: Any, mu_product: Any, *, lr: Any,
+    beta1: Any, beta2: Any, eps: Any, weight_decay: Any, momentum_decay: Any, decays: Any,
+    decoupled: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays and decoupled:

@@ -22,9 +22,10 @@ def _lengths(beta2: Any, step: Any) -> tuple[Any, Any]:
 
 @rule(counts=("step",), attributes=("rectified", "decays", "decoupled", "maximize"))
 def radam(
-    k, p, g, exp_avg, exp_avg_sq, step, *, lr, beta1, beta2, eps, weight_decay,
-    rectified, decays, decoupled, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, exp_avg: Any, exp_avg_sq: Any, step: Any, *, lr: Any, beta1: Any,
+    beta2: Any, eps: Any, weight_decay: Any, rectified: Any, decays: Any, decoupled: Any,
+    maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays and decoupled:

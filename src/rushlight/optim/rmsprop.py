@@ -16,9 +16,10 @@ __all__ = ["RMSprop"]
 
 @rule(counts=("step",), attributes=("decays", "centered", "momentous", "maximize"))
 def rmsprop(
-    k, p, g, square_avg, momentum_buffer, grad_avg, step, *, lr, alpha, eps, weight_decay,
-    momentum, decays, centered, momentous, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, square_avg: Any, momentum_buffer: Any, grad_avg: Any, step: Any, *,
+    lr: Any, alpha: Any, eps: Any, weight_decay: Any, momentum: Any, decays: Any, centered: Any,
+    momentous: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

@@ -15,7 +15,10 @@ __all__ = ["Rprop"]
 
 
 @rule(counts=("step",), attributes=("maximize",))
-def rprop(k, p, g, prev, step_size, step, *, shrink, grow, smallest, largest, maximize):
+def rprop(
+    k: Any, p: Any, g: Any, prev: Any, step_size: Any, step: Any, *, shrink: Any, grow: Any,
+    smallest: Any, largest: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     agreement = g * prev

@@ -16,9 +16,9 @@ __all__ = ["SGD"]
 
 @rule(attributes=("first", "momentous", "decays", "nesterov", "maximize"))
 def sgd(
-    k, p, g, momentum_buffer, *, lr, momentum, dampening, weight_decay,
-    first, momentous, decays, nesterov, maximize,
-):  # fmt: skip
+    k: Any, p: Any, g: Any, momentum_buffer: Any, *, lr: Any, momentum: Any, dampening: Any,
+    weight_decay: Any, first: Any, momentous: Any, decays: Any, nesterov: Any, maximize: Any,
+) -> Any:  # fmt: skip
     if maximize:
         g = -g
     if decays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _dtypes
-from ..._core import Tensor
+from ..._core import Tensor, constant
 from .. import functional as F
 from .. import init
 from ._making import empty_parameter, ones_tensor, zeros_tensor
@@ -113,7 +113,7 @@ class _BatchNorm(_NormBase):
         momentum = self.momentum
         factor = 0.0 if momentum is None else momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            self.num_batches_tracked.add_(constant(1, _dtypes.INT64))
             if momentum is None:  # a cumulative average
                 factor = 1.0 / float(self.num_batches_tracked)
         own = self.training or (self.running_mean is None and self.running_var is None)
