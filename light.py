@@ -11,6 +11,7 @@ Needs Python 3.11 or later and nothing else; what is missing is named together w
 import hashlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -61,11 +62,12 @@ def install(extras):
     """Install this checkout with `extras`, unless that was done and nothing changed since."""
     stamp = VENV / "installed-by-light"
     digest = hashlib.sha256()
-    for path in sorted(ROOT.glob("src/**/*")) + [ROOT / "pyproject.toml"]:
+    for path in sorted(ROOT.glob("src/rushlight/**/*")) + [ROOT / "pyproject.toml"]:
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     state = f"{digest.hexdigest()} {extras}"
-    if stamp.exists() and stamp.read_text() == state:
+    source, _, installed = (stamp.read_text() if stamp.exists() else "").partition(" ")
+    if source == digest.hexdigest() and set(extras.split(",")) <= set(installed.split(",")):
         return
     print(f"light.py: installing rushlight[{extras}]", flush=True)
     command = [str(BIN / "python"), "-m", "pip", "install", "--quiet",
@@ -77,6 +79,8 @@ def install(extras):
             "machine that has one,",
             "then PIP_NO_INDEX=1 PIP_FIND_LINKS=THAT_FOLDER python3 light.py",
         )
+    # What setuptools leaves here it would install again, even modules that are gone by then.
+    shutil.rmtree(ROOT / "build" / "lib", ignore_errors=True)
     stamp.write_text(state)
 
 

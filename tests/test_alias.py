@@ -18,11 +18,11 @@ from rushlight._version import TorchVersion, __version__
 ROOT = str(pathlib.Path(importlib.util.find_spec("rushlight").origin).parents[1])
 
 
-def child(code, cwd=None, path=ROOT):
+def child(code, cwd=None, path=ROOT, options=()):
     """Run code in a fresh interpreter with warnings as errors; gives its output."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "PYTHON"))}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        [sys.executable, *options, "-W", "error", "-c", textwrap.dedent(code)],
         env={**kept, "PYTHONPATH": path},
         cwd=cwd,
         capture_output=True,
@@ -254,6 +254,7 @@ def test_an_interpreter_without_rushlight_is_told_so(tmp_path):
     output = child(
         "try:\n    import torch\nexcept ImportError as error:\n    print(error.name, error)",
         path=str(site / "rushlight" / "_shim"),
+        options=["-S"],  # rushlight may be installed for this interpreter
     )
     assert output.startswith(
         "torch No module named 'torch': PYTHONPATH says that torch is rushlight"

@@ -23,9 +23,6 @@ from rushlight._core import FUSED, OPS, RAW, TEN
 from rushlight._define.schema import parse
 from rushlight.compiler.record import RecNamespace
 
-for _module in pkgutil.iter_modules(rushlight._ops.__path__):
-    importlib.import_module(f"rushlight._ops.{_module.name}")
-
 #: What namespaces have beside rows.
 NAMESPACE = {"cast", "constant", "dtype_of", "matmul", "reshape"}
 BUILTINS = {
@@ -63,6 +60,11 @@ def node_of(function):
     exact = [n for n in found if isinstance(n, ast.Lambda)
              and (n.body.lineno, n.body.col_offset) in bodies]  # fmt: skip
     return (exact or found)[0]
+
+
+for _module in pkgutil.iter_modules(rushlight._ops.__path__):
+    # All families, and their text as it is now: an edit during the run would move the lines.
+    tree_of(importlib.import_module(f"rushlight._ops.{_module.name}").__file__)
 
 
 def _calls(node, *names):

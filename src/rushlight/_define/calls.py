@@ -6,8 +6,8 @@ the schemas of the name, and where none takes them, that is the error. Beside th
 composed functions what schemas promise: other names of arguments (`axis` for `dim`) and ``out=``.
 
 The schemas lie in calls.txt, one per line behind the letters `f` and `m`: whether torch has the
-function and Tensor the method. They are those of PyTorch 2.13's `native_functions.yaml`; the parsers
-that PyTorch writes by hand (`size`, `numpy`) stand beside them in the same notation.
+function and Tensor the method. They are those of PyTorch 2.13's `native_functions.yaml`; the
+parsers that PyTorch writes by hand (`size`, `copy_`) stand beside them in the same notation.
 """
 
 from __future__ import annotations

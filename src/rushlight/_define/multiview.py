@@ -63,7 +63,7 @@ class MultiViewRow(Op):
         self.joint = None
         self.node = type(
             _camel(name) + "Backward0", (MultiViewNode,),
-            {"__slots__": (), "op": self, "__module__": "torch.autograd.graph"},
+            {"__slots__": (), "op": self, "__module__": "builtins"},
         )  # fmt: skip
         OPS[name] = self
         setattr(RAW, name, forward)

@@ -72,7 +72,9 @@ def slow(
         # A check or kernel stumbled over an argument: it may be one that the parser refuses.
         if (refused := _refusal(op, args, kwargs, method)) is not None:
             raise refused from None
-    out = kwargs.pop("out", None)
+    out = kwargs.get("out")
+    # A copy: an error raised here comes back through the wrapper with the same keywords.
+    kwargs = {n: v for n, v in kwargs.items() if n != "out"}
     values = _bind(op, args, kwargs, method)
     if op.refuse is not None and (refusal := op.refuse(*values)) is not None:
         raise refusal

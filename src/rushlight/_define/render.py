@@ -414,7 +414,7 @@ def node_class(template: Template, name: str) -> type[Node]:
         (Node,),
         {
             "__slots__": tuple(slots),
-            "__module__": "torch.autograd.graph",
+            "__module__": "builtins",
             "raw": raw,
             "lifted": lifted,
             "saves": saves,

@@ -124,7 +124,7 @@ class VariadicRow(Op):
         self.node_name = _camel(name) + "Backward0"
         self.node = type(
             self.node_name, (VariadicNode,),
-            {"__slots__": (), "op": self, "__module__": "torch.autograd.graph"},
+            {"__slots__": (), "op": self, "__module__": "builtins"},
         )  # fmt: skip
         self.call = self._make_call()
         OPS[name] = self
@@ -143,7 +143,10 @@ class VariadicRow(Op):
                 args = self._bind(args, kwargs)
             xs = list(args[at])
             attributes = [a for i, a in enumerate(args) if i != at]
-            result = self._run(xs, attributes)
+            try:
+                result = self._run(xs, attributes)
+            except TypeError as error:
+                raise refusal(self.public_name, args, kwargs, False) or error from None
             return result if out is None else promote._into(self, result, out)
 
         call.__name__ = call.__qualname__ = self.public_name

@@ -13,10 +13,14 @@ of the runs that unfolding copies:
   carries groups, as a batch dimension of the product;
 * row shifts, for images with unit stride: unfolding along one axis only, one product per row of
   the kernel.
+
+For small images the calls cost more than the arithmetic: what their shapes decide is kept, and
+the columns of the whole batch are made and multiplied at once.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +40,9 @@ if TYPE_CHECKING:
 _PIECE_BYTES = 1 << 20
 # Runs of at least this many elements make the channels-last layout the faster one.
 _LONG_RUN = 24
+# Up to this many numbers in all columns together, the whole batch is unfolded at once; columns of
+# many channels are short and slow to copy.
+_FEW, _FEW_OF_MANY_CHANNELS = 1 << 15, 1 << 12
 
 
 def conv_output_shape(
@@ -56,6 +63,12 @@ def conv(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups
     >>> conv(np.ones((1, 1, 4), "f"), np.ones((1, 1, 3), "f"), (1,), (0,), (1,), 1)
     array([[[3., 3.]]], dtype=float32)
     """
+    if groups == 1:
+        few = _few(x.shape, w.shape, stride, padding, dilation)
+        if few is not None:
+            y = np.empty((x.shape[0], w.shape[0], few.pixels), x.dtype)
+            matmul(w.reshape(w.shape[0], -1), few.columns(x), out=y)
+            return y.reshape(*y.shape[:2], *few.out)
     out = conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     if y.size == 0:
@@ -116,6 +129,14 @@ def conv_weight(
     w_shape = tuple(w_shape)
     if g.size == 0 or x.size == 0 or prod(w_shape) == 0:
         return np.zeros(w_shape, x.dtype)
+    if groups == 1:
+        few = _few(x.shape, w_shape, stride, padding, dilation)
+        if few is not None:
+            columns, rows = few.columns(x), g.reshape(*g.shape[:2], -1)
+            # A sum for each image first: shorter sums, hence more precise ones.
+            products = matmul(rows, columns.swapaxes(1, 2))
+            total = products[0] if len(x) == 1 else np.add.reduce(products, axis=0)
+            return total.reshape(w_shape)
     if groups == 1 and _prefers_channels_last(w_shape, dilation):
         return _weight_channels_last(g, x, w_shape, stride, padding, dilation)
     return _weight_channels_first(g, x, w_shape, stride, padding, dilation, groups)
@@ -181,6 +202,62 @@ def _windows(
         + tuple(step * d for step, d in zip(spatial, dilation, strict=True))
         + steps[last:],
     )
+
+
+class _Few:
+    """How to unfold a small batch: what follows from the shapes alone.
+
+    Attributes:
+        out: spatial shape of the convolution, of `pixels` places.
+    """
+
+    __slots__ = ("_inside", "_matrix", "_padded", "_windows", "out", "pixels")
+
+    def __init__(
+        self, x_shape: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+    ) -> None:
+        rank = len(kernel)
+        self.out, self.pixels = out, prod(out)
+        spatial = tuple(n + 2 * p for n, p in zip(x_shape[2:], padding, strict=True))
+        self._padded = x_shape[:2] + spatial
+        self._inside = (
+            (slice(None), slice(None), *_interior(padding, x_shape[2:])) if max(padding) else None
+        )
+        steps = [1]
+        for n in self._padded[:0:-1]:
+            steps.insert(0, steps[0] * n)
+        self._windows = (
+            x_shape[:2] + kernel + out,
+            (*steps[:2], *(step * d for step, d in zip(steps[-rank:], dilation, strict=True)),
+             *(step * s for step, s in zip(steps[-rank:], stride, strict=True))),
+        )
+        self._matrix = (x_shape[0], x_shape[1] * prod(kernel), self.pixels)
+
+    def columns(self, x: Array) -> Array:
+        """``(N, C * kernel, pixels)``."""
+        if self._inside is None:
+            padded = np.ascontiguousarray(x)
+        else:
+            padded = np.zeros(self._padded, x.dtype)
+            padded[self._inside] = x
+        shape, steps = self._windows
+        size = x.itemsize
+        # as_strided means the same and costs ten times as much per call.
+        windows = np.ndarray(shape, x.dtype, padded, 0, [step * size for step in steps])
+        return windows.reshape(self._matrix)
+
+
+@lru_cache(maxsize=256)
+def _few(
+    x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> _Few | None:
+    """How to unfold a batch of this shape at once; None where that does not pay."""
+    out = conv_output_shape(x_shape[2:], w_shape[2:], stride, padding, dilation)
+    numbers = x_shape[0] * prod(w_shape[1:]) * prod(out)
+    limit = _FEW_OF_MANY_CHANNELS if _prefers_channels_last(w_shape, dilation) else _FEW
+    if not 0 < numbers <= limit or not w_shape[0]:
+        return None
+    return _Few(x_shape, out, w_shape[2:], stride, padding, dilation)
 
 
 class _Unfolder:

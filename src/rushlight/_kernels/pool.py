@@ -7,6 +7,7 @@ average is taken one axis at a time.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -67,46 +68,98 @@ def max_pool(
     """
     rank = len(kernel)
     spatial = x.shape[-rank:]
-    out = _output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
-    shape = x.shape[:-rank] + out
+    plan = _plan(spatial, kernel, stride, padding, dilation, ceil_mode)
+    shape = x.shape[:-rank] + plan.out
     if 0 in shape:
         return np.empty(shape, x.dtype), np.empty(shape, np.int64)
-    needed = tuple((m - 1) * s + d * (k - 1) + 1 - n - p for n, k, s, p, d, m in
-                   zip(spatial, kernel, stride, padding, dilation, out, strict=True))
-    bordered = max(padding) > 0 or max(needed) > 0
-    padded = _pad(x, padding, needed, _lowest(x.dtype)) if bordered else x
+    if plan.windows is not None and x.size <= _FEW and x.dtype in _PLAIN:
+        found = _max_of_few(x, plan, shape)
+        if found is not None:
+            return found
+    padded = x if plan.needed is None else _pad(x, padding, plan.needed, _lowest(x.dtype))
     taps = []
-    for tap in np.ndindex(*kernel):
-        view = padded[_tap(tap, out, stride, dilation)]
+    for part in plan.taps:
+        view = padded[part]
         # A strided tap is read twice below: one copy makes both readings vectorise.
         taps.append(view if stride[-1] == 1 else np.ascontiguousarray(view))
-    values = taps[0].copy()
-    for term in taps[1:]:
-        np.maximum(values, term, out=values)
     count = len(taps)
+    values = np.maximum(taps[0], taps[1]) if count > 1 else taps[0].copy()
+    for term in taps[2:]:
+        np.maximum(values, term, out=values)
     rank_type = np.uint8 if count < 256 else np.int32
     # The rank of a tap counts down, so that the largest rank among equals is the first tap.
-    ranks = (values == taps[0]).view(np.uint8).astype(rank_type, copy=False)
-    ranks *= rank_type(count)
-    for index in range(1, count):
+    ranks = (values == taps[-1]).view(np.uint8).astype(rank_type, copy=False)
+    for index in range(count - 1):
         hit = (values == taps[index]).view(np.uint8).astype(rank_type, copy=False)
         hit *= rank_type(count - index)
         np.maximum(ranks, hit, out=ranks)
-    origins = _axis_sum(
-        [np.arange(m, dtype=np.int64) * s - p for m, s, p in
-         zip(out, stride, padding, strict=True)], spatial)
-    steps = _axis_sum(
-        [np.arange(k, dtype=np.int64) * d for k, d in zip(kernel, dilation, strict=True)], spatial)
-    table = np.concatenate([np.zeros(1, np.int64), steps.reshape(-1)[::-1]])
-    indices = table.take(ranks)
-    indices += origins
-    if bordered:
-        _repair_lowest(values, indices, spatial, stride, padding, dilation, out)
+    indices = plan.table.take(ranks)
+    indices += plan.origins
+    if plan.needed is not None:
+        _repair_lowest(values, indices, spatial, stride, padding, dilation, plan.out)
     if x.dtype.kind not in "iu":
         absent = ranks == 0
         if absent.any():
-            _repair_nan(absent, taps, indices, origins, steps.reshape(-1))
+            _repair_nan(absent, taps, indices, plan.origins, plan.steps)
     return values, indices
+
+
+# Up to this many numbers, one gather of all windows is faster than a pass for each tap.
+_FEW = 2048
+_PLAIN = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class _Plan:
+    """What a max pooling needs to know and its shapes decide.
+
+    Attributes:
+        out: how many windows there are along each axis.
+        needed: how far the windows reach past the end of each axis; None without any border.
+        taps: for each place in a window, the index of the pixels there.
+        steps: for each place in a window, its distance in the flattened plane from the first.
+        table: ``steps`` by rank, the last place first; entry 0 is for windows with NaN.
+        origins: for each window, the position of its first place in the flattened plane.
+        windows: for each window, the positions of all its places; None with a border.
+    """
+
+    __slots__ = ("needed", "origins", "out", "steps", "table", "taps", "windows")
+
+    def __init__(
+        self, spatial: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints,
+        ceil_mode: bool,
+    ) -> None:
+        out = self.out = _output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
+        needed = tuple((m - 1) * s + d * (k - 1) + 1 - n - p for n, k, s, p, d, m in
+                       zip(spatial, kernel, stride, padding, dilation, out, strict=True))
+        self.needed = needed if max(padding) > 0 or max(needed) > 0 else None
+        self.taps = [_tap(tap, out, stride, dilation) for tap in np.ndindex(*kernel)]
+        self.origins = _axis_sum(
+            [np.arange(m, dtype=np.int64) * s - p for m, s, p in
+             zip(out, stride, padding, strict=True)], spatial)
+        self.steps = _axis_sum(
+            [np.arange(k, dtype=np.int64) * d for k, d in zip(kernel, dilation, strict=True)],
+            spatial).reshape(-1)
+        self.table = np.concatenate([np.zeros(1, np.int64), self.steps[::-1]])
+        self.windows = None
+        if self.needed is None and prod(spatial) <= _FEW:
+            self.windows = self.origins.reshape(-1, 1) + self.steps
+
+
+_plan = lru_cache(maxsize=64)(_Plan)
+
+
+def _max_of_few(x: Array, plan: _Plan, shape: Ints) -> tuple[Array, Intp] | None:
+    """All windows side by side; None where there is a NaN, of which the last one counts."""
+    windows = plan.windows
+    assert windows is not None
+    images = x.reshape(-1, prod(x.shape[x.ndim - len(plan.out) :]))
+    best = images.take(windows, axis=1).argmax(axis=2)
+    indices = plan.steps.take(best)
+    indices += windows[:, 0]
+    values = images.reshape(-1).take(_plane_offsets(*images.shape, indices))
+    if np.isnan(values).any():
+        return None
+    return values.reshape(shape), indices.reshape(shape)
 
 
 def _repair_lowest(values: Array, indices: Intp, spatial: Ints, stride: Ints, padding: Ints,

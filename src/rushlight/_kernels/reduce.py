@@ -271,6 +271,12 @@ def sum_to(g: Array, shape: Ints) -> Array:
     return total.reshape(shape)
 
 
+def spread(values: Array, pixels: int) -> Array:
+    """Values of the channels, one for each number of an image: what is multiplied with rows of
+    ``(N, C * pixels)`` takes half the time of the same with a column for ``(N, C, pixels)``."""
+    return values if pixels == 1 else values.repeat(pixels)
+
+
 def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     """Mean and biased variance of each channel of ``(N, C, *)``; half in, float32 out.
 
@@ -287,19 +293,21 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     if count == 0:
         return center, center.copy()
     step = max(1, _PIECE // max(1, channels * pixels))
-    scratch = np.empty((min(step, images), channels, pixels), x.dtype)
-    column = center.reshape(channels, 1)
+    rows = x.reshape(images, -1)
+    scratch = np.empty((min(step, images), rows.shape[1]), x.dtype)
+    wide = spread(center, pixels)
     square = np.zeros(channels, x.dtype)
     drift = np.zeros(channels, x.dtype)
     for first in range(0, images, step):
-        part = flat[first : first + step]
-        centred = np.subtract(part, column, out=scratch[: part.shape[0]])
-        drift += _float_sum(centred, axes)
+        part = rows[first : first + step]
+        centred = np.subtract(part, wide, out=scratch[: part.shape[0]])
+        planes = centred.reshape(-1, channels, pixels)
+        drift += _float_sum(planes, axes)
         if pixels > 1:
-            square += np.einsum("ncp,ncp->c", centred, centred)
+            square += column_sum(np.vecdot(planes, planes))
         else:
             np.square(centred, out=centred)
-            square += _float_sum(centred, axes)
+            square += column_sum(centred)
     drift /= size
     return center + drift, np.true_divide(square, size) - np.square(drift)
 

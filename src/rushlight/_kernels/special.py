@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .reduce import row_sum
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -533,23 +535,33 @@ def _along_rows(x: Array, dim: int, rows: Callable[[Array, Array], None]) -> Arr
     return out.astype(x.dtype, copy=False)
 
 
+# Rows shorter than this are compared column by column.
+_SHORT_ROW = 64
+
+
 def _row_max(x: Array) -> Array:
-    # argmax is several times faster than maximum.reduce on short rows, and finds NaN as well.
+    width = x.shape[1]
+    if width < _SHORT_ROW:
+        return np.maximum.reduce(x.T.copy(), axis=0)[:, None]
+    # argmax is faster than maximum.reduce along rows, and finds NaN as well.
     best = x.argmax(axis=1)
-    best += np.arange(0, x.size, x.shape[1])
+    best += np.arange(0, x.size, width)
     return x.reshape(-1).take(best)[:, None]
+
+
+def _row_sum(x: Array) -> Array:
+    return row_sum(x, np.empty((x.shape[0], 1), x.dtype))
 
 
 def _softmax_rows(x: Array, out: Array) -> None:
     np.subtract(x, _row_max(x), out=out)
     np.exp(out, out=out)
-    # A product with ones is the fastest sum of short rows.
-    np.divide(out, np.dot(out, np.ones((x.shape[1], 1), x.dtype)), out=out)
+    np.divide(out, _row_sum(out), out=out)
 
 
 def _log_softmax_rows(x: Array, out: Array) -> None:
     np.subtract(x, _row_max(x), out=out)
-    total = np.dot(np.exp(out), np.ones((x.shape[1], 1), x.dtype))
+    total = _row_sum(np.exp(out))
     np.subtract(out, np.log(total, out=total), out=out)
 
 
@@ -565,6 +577,39 @@ def softmax(x: Array, dim: int) -> Array:
 def log_softmax(x: Array, dim: int) -> Array:
     """Logarithm of :func:`softmax`, ``x - max - log(sum exp(x - max))``."""
     return _along_rows(x, dim, _log_softmax_rows)
+
+
+def softmax_backward(g: Array, out: Array, dim: int) -> Array:
+    """``out (g - sum(g out))``: the gradient of :func:`softmax` from its result."""
+    rows = _matching_rows(g, out, dim)
+    if rows is None:
+        product = g * out
+        total = product.sum(dim, keepdims=True) if out.ndim else product
+        return np.asarray(out * (g - total))
+    g, flat = rows
+    result = np.subtract(g, np.vecdot(g, flat)[:, None])
+    np.multiply(result, flat, out=result)
+    return result.reshape(out.shape)
+
+
+def log_softmax_backward(g: Array, out: Array, dim: int) -> Array:
+    """``g - exp(out) sum(g)``: the gradient of :func:`log_softmax` from its result."""
+    rows = _matching_rows(g, out, dim)
+    if rows is None:
+        return np.asarray(g - np.exp(out) * (g.sum(dim, keepdims=True) if out.ndim else g))
+    g, flat = rows
+    result = np.exp(flat)
+    np.multiply(result, _row_sum(g), out=result)
+    np.subtract(g, result, out=result)
+    return result.reshape(out.shape)
+
+
+def _matching_rows(g: Array, out: Array, dim: int) -> tuple[Array, Array] | None:
+    """Both as matrices whose rows are summed; None where other dims are."""
+    if dim not in (-1, out.ndim - 1) or out.dtype not in (_FLOAT32, _FLOAT64) or not out.size:
+        return None
+    width = out.shape[-1]
+    return g.reshape(-1, width), out.reshape(-1, width)
 
 
 def logsumexp(x: Array, dims: Ints | int, keepdim: bool = False) -> Array:

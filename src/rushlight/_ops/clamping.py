@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import _dtypes
 from .._define.kinds import elementwise
 
 

@@ -8,6 +8,7 @@ the other two. Transposed convolution is `conv_input` as a forward.
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .._kernels import conv as kernels
 from .._tensor.registry import public
 from .arguments import half_precision, require_tensors
 from .casting import cast
-from .movement import squeeze, unsqueeze
+from .movement import squeeze_one, unsqueeze
 from .pad import constant_pad_nd
 
 Ints = tuple[int, ...]
@@ -66,20 +67,22 @@ conv_weight = bilinear(
 # ---- the public op ------------------------------------------------------------------------------
 
 
-def _transposed_shape(x: Any, w: Any, stride: Ints, padding: Ints, dilation: Ints,
+def _transposed_shape(x: Ints, w: Ints, stride: Ints, padding: Ints, dilation: Ints,
                       output_padding: Ints, groups: int) -> Ints:  # fmt: skip
     spatial = tuple(
         (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-        for n, k, s, p, d, extra in zip(x.shape[2:], w.shape[2:], stride, padding, dilation,
+        for n, k, s, p, d, extra in zip(x[2:], w[2:], stride, padding, dilation,
                                         output_padding, strict=True)
     )  # fmt: skip
-    return (x.shape[0], w.shape[1] * groups, *spatial)
+    return (x[0], w[1] * groups, *spatial)
 
 
 def _convolution(x: Any, w: Any, b: Any, stride: Ints, padding: Ints, dilation: Ints,
                  transposed: bool, output_padding: Ints, groups: int) -> Any:  # fmt: skip
     if transposed:
-        shape = _transposed_shape(x, w, stride, padding, dilation, output_padding, groups)
+        shape = _transposed_shape(
+            x.shape, w.shape, stride, padding, dilation, output_padding, groups
+        )
         y = kernels.conv_input(x, w, shape, stride, padding, dilation, groups)
     else:
         y = kernels.conv(x, w, stride, padding, dilation, groups)
@@ -112,9 +115,20 @@ def _by(sizes: Any) -> str:
     return "(" + " x ".join(str(n) for n in sizes) + ")"
 
 
-def _check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, transposed: Any,
-           output_padding: Any, groups: Any) -> tuple[Any, ...]:  # fmt: skip
-    rank = w.ndim - 2
+def _check(x: Any, w: Any, b: Any, *geometry: Any) -> tuple[Any, ...]:
+    shapes = x.shape, w.shape, None if b is None else b.shape
+    try:
+        return _checked(*shapes, *geometry)
+    except TypeError:  # a list is no key
+        return _checked.__wrapped__(*shapes, *geometry)
+
+
+@lru_cache(maxsize=256)
+def _checked(
+    x: Ints, w: Ints, b: Ints | None, stride: Any, padding: Any, dilation: Any, transposed: Any,
+    output_padding: Any, groups: Any,
+) -> tuple[Any, ...]:  # fmt: skip
+    rank = len(w) - 2
     stride = spread(stride, rank, "stride")
     padding = spread(padding, rank, "padding")
     dilation = spread(dilation, rank, "dilation")
@@ -127,40 +141,40 @@ def _check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, tra
         raise RuntimeError("non-positive dilation is not supported")
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
-    if x.ndim != w.ndim:
+    if len(x) != len(w):
         raise RuntimeError(
-            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight "
-            f"{list(w.shape)}, but got {x.ndim}-dimensional input of size {list(x.shape)} instead"
+            f"Expected {len(w)}-dimensional input for {len(w)}-dimensional weight "
+            f"{list(w)}, but got {len(x)}-dimensional input of size {list(x)} instead"
         )
-    if w.shape[0] < groups:
+    if w[0] < groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
-            f"got weight of size {list(w.shape)} instead"
+            f"got weight of size {list(w)} instead"
         )
-    if w.shape[0] % groups:
+    if w[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, "
-            f"but got weight of size [{list(w.shape)}] instead"
+            f"but got weight of size [{list(w)}] instead"
         )
-    channels = w.shape[0] if transposed else w.shape[1] * groups
-    if x.shape[1] != channels:
+    channels = w[0] if transposed else w[1] * groups
+    if x[1] != channels:
         how = f"transposed={int(transposed)}" if transposed else f"groups={groups}"
         raise RuntimeError(
-            f"Given {how}, weight of size {list(w.shape)}, expected input{list(x.shape)} to have "
-            f"{channels} channels, but got {x.shape[1]} channels instead"
+            f"Given {how}, weight of size {list(w)}, expected input{list(x)} to have "
+            f"{channels} channels, but got {x[1]} channels instead"
         )
-    out = w.shape[1] * groups if transposed else w.shape[0]
-    if b is not None and b.shape != (out,):
+    out = w[1] * groups if transposed else w[0]
+    if b is not None and b != (out,):
         how = f"transposed={int(transposed)}, weight" if transposed else "weight"
         raise RuntimeError(
-            f"Given {how} of size {list(w.shape)}, expected bias to be 1-dimensional with {out} "
-            f"elements, but got bias of size {list(b.shape)} instead"
+            f"Given {how} of size {list(w)}, expected bias to be 1-dimensional with {out} "
+            f"elements, but got bias of size {list(b)} instead"
         )
     _check_sizes(x, w, stride, padding, dilation, transposed, output_padding, groups)
     return stride, padding, dilation, bool(transposed), output_padding, groups
 
 
-def _check_sizes(x: Any, w: Any, stride: Ints, padding: Ints, dilation: Ints, transposed: bool,
+def _check_sizes(x: Ints, w: Ints, stride: Ints, padding: Ints, dilation: Ints, transposed: bool,
                  output_padding: Ints, groups: int) -> None:  # fmt: skip
     if transposed:
         if any(extra >= s and extra >= d
@@ -178,12 +192,12 @@ def _check_sizes(x: Any, w: Any, stride: Ints, padding: Ints, dilation: Ints, tr
         shape = _transposed_shape(x, w, stride, padding, dilation, output_padding, groups)[2:]
         if min(shape, default=1) < 1:
             raise RuntimeError(
-                f"Given input size per channel: {_by(x.shape[2:])}. Calculated output size per "
+                f"Given input size per channel: {_by(x[2:])}. Calculated output size per "
                 f"channel: {_by(shape)}. Output size is too small"
             )
         return
-    padded = tuple(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))
-    kernel = tuple(d * (k - 1) + 1 for k, d in zip(w.shape[2:], dilation, strict=True))
+    padded = tuple(n + 2 * p for n, p in zip(x[2:], padding, strict=True))
+    kernel = tuple(d * (k - 1) + 1 for k, d in zip(w[2:], dilation, strict=True))
     if any(n < k for n, k in zip(padded, kernel, strict=True)):
         raise RuntimeError(
             f"Calculated padded input size per channel: {_by(padded)}. Kernel size: {_by(kernel)}. "
@@ -240,8 +254,10 @@ def _run(
             f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got "
             f"input of size: {list(x.shape)}"
         )
+    if transposed and x.dtype is not w.dtype:
+        _refuse_dtypes(x, w, "weight", True)
     if bias is not None and x.dtype is not bias._data.dtype:
-        _refuse_dtypes(x, bias._data, "bias")
+        _refuse_dtypes(x, bias._data, "bias", transposed)
     if x.dtype is not w.dtype:
         _refuse_dtypes(x, w, "weight")
     low = half_precision(input)
@@ -257,7 +273,7 @@ def _run(
         input, weight, bias, stride, padding, dilation, transposed, output_padding, groups
     )
     if unbatched:
-        out = squeeze.call(out, (0,))
+        out = squeeze_one.call(out, 0)
     return cast.call(out, x.dtype) if low else out
 
 
@@ -265,17 +281,18 @@ _CPP_NAMES = {"Float": "float", "Double": "double", "Long": "long int", "Half": 
               "BFloat16": "c10::BFloat16", "Int": "int"}  # fmt: skip
 
 
-def _refuse_dtypes(x: Any, other: Any, what: str) -> None:
+def _refuse_dtypes(x: Any, other: Any, what: str, transposed: bool = False) -> None:
     if x.dtype == other.dtype:
         return
     a, b = (_dtypes.from_numpy(array.dtype) for array in (x, other))
-    if what == "bias":
+    fused = a is _dtypes.float32 or (transposed and x.dtype in _dtypes.LOW_PRECISION)
+    if what == "bias" and not (transposed and fused):
         names = [_CPP_NAMES.get(d.type_name, d.type_name) for d in (a, b)]
         text = f"Input type ({names[0]}) and bias type ({names[1]}) should be the same"
-    elif a is _dtypes.float32:
+    elif fused:
         text = (
-            f"Input type (torch.{a.type_name}Tensor) and weight type (torch.{b.type_name}Tensor) "
-            "should be the same or input should be a MKLDNN tensor and weight is a dense tensor"
+            f"Input type (torch.{a.type_name}Tensor) and {what} type (torch.{b.type_name}Tensor) "
+            f"should be the same or input should be a MKLDNN tensor and {what} is a dense tensor"
         )
     else:
         text = _mismatch(a, b)

@@ -12,6 +12,7 @@ from .._define import promote
 from .._define.kinds import linear
 from .._tensor import registry
 from ..autograd import inplace
+from ..autograd.naming import renamed
 from .casting import cast
 from .movement import broadcast_view
 
@@ -238,8 +239,8 @@ def fill(input: Any, value: Any) -> Any:
         _fill_check(input._data, value._data)
         if value._data.dtype != input._data.dtype:
             value = cast.call(value, input._data.dtype)
-        return fill_tensor.call(input, value)
-    return fill_scalar.call(input, value)
+        return renamed(fill_tensor.call(input, value), "FillBackward1")
+    return renamed(fill_scalar.call(input, value), "FillBackward0")
 
 
 registry.public("copy_", copy_, torch=False)

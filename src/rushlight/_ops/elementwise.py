@@ -11,8 +11,6 @@ from .. import _core, _dtypes
 from .._core import Tensor, fused
 from .._define.kinds import Row, elementwise, linear
 from .._kernels import select, special
-from .division import floor_divide, fmod, remainder
-from .powers import pow
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -229,13 +227,16 @@ def _sign(x: Any) -> Any:
 sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
 sgn = elementwise("sgn", _sign, _unary("sgn"), x=lambda k, g: k.zeros_like_(g))
 floor = elementwise(
-    "floor", not_of_booleans("floor_vml_cpu", np.floor), _unary("floor"), x=lambda k, g: k.zeros_like_(g)
+    "floor", not_of_booleans("floor_vml_cpu", np.floor), _unary("floor"),
+    x=lambda k, g: k.zeros_like_(g),
 )
 ceil = elementwise(
-    "ceil", not_of_booleans("ceil_vml_cpu", np.ceil), _unary("ceil"), x=lambda k, g: k.zeros_like_(g)
+    "ceil", not_of_booleans("ceil_vml_cpu", np.ceil), _unary("ceil"),
+    x=lambda k, g: k.zeros_like_(g),
 )
 trunc = elementwise(
-    "trunc", not_of_booleans("trunc_vml_cpu", np.trunc), _unary("trunc"), x=lambda k, g: k.zeros_like_(g)
+    "trunc", not_of_booleans("trunc_vml_cpu", np.trunc), _unary("trunc"),
+    x=lambda k, g: k.zeros_like_(g),
 )
 rint = elementwise(
     "rint", not_of_booleans(
@@ -331,7 +332,7 @@ elu = elementwise(
     x=lambda k, g, x, alpha, scale, input_scale: k.where(
         x <= 0,
         # Of the negative elements only: exp of the others may be infinite.
-        g * (alpha * scale * input_scale) * k.exp(k.keep_where(x <= 0, x) * input_scale),
+        g * (alpha * scale * input_scale) * k.exp(k.keep_where(x < 0, x) * input_scale),
         g * scale),
 )  # fmt: skip
 
@@ -379,7 +380,8 @@ def _recorded_comparison(row: Row) -> Row:
     return elementwise(
         row.name + "_recorded", row.forward, _binary(row.name), promotion="compare",
         output_dtype="bool", scalars=True, public=False, node=row.name.capitalize() + "Backward0",
-        x=lambda k, g, x: k.zeros_like_(x), y=lambda k, g, y: k.zeros_like_(y),
+        x=lambda k, g, x_dtype: k.cast(k.zeros_like_(g), x_dtype),
+        y=lambda k, g, y_dtype: k.cast(k.zeros_like_(g), y_dtype),
     )  # fmt: skip
 
 

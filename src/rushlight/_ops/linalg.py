@@ -9,47 +9,78 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import RAW, TEN, Tensor
+from .._define import calls
 from .._define.kinds import bilinear, joint
+from .._define.promote import _mismatch, broadcast_error
 from .._kernels.products import matmul as _matmul
-from .movement import expand, reshape, squeeze, unsafe_view, unsqueeze
+from .movement import expand, reshape, squeeze_first, t, unsafe_view, unsqueeze, view
 
 
-def _product(x: Any, y: Any) -> Any:
+def _product(x: Any, y: Any, kernel: str = "bmm") -> Any:
     """np.matmul; half precision is computed in float32 and rounded once."""
-    if x.itemsize == 2 and x.dtype in _dtypes.LOW_PRECISION:
-        return _matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    if x.itemsize <= 2:
+        if x.dtype in _dtypes.LOW_PRECISION:
+            return _matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+        if x.dtype.kind == "b":
+            raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
     return _matmul(x, y)
 
 
-def _mm_check(x: Any, y: Any) -> Any:
+# Why a product is impossible. Where the dtypes differ too, PyTorch speaks of the shapes first: then
+# `refuse` asks the same question before the dtypes are compared.
+
+
+def _first(why: Any) -> Any:
+    def refuse(*values: Any) -> Exception | None:
+        arrays = (v._data if isinstance(v, Tensor) else v for v in values)
+        found: Exception | None = why(*arrays)
+        return found
+
+    return refuse
+
+
+def _why_not_mm(x: Any, y: Any) -> Exception | None:
     if x.ndim != 2:
-        raise RuntimeError("self must be a matrix")
+        return RuntimeError("self must be a matrix")
     if y.ndim != 2:
-        raise RuntimeError("mat2 must be a matrix")
+        return RuntimeError("mat2 must be a matrix")
     if x.shape[1] != y.shape[0]:
-        raise RuntimeError(
+        return RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({x.shape[0]}x{x.shape[1]} and "
             f"{y.shape[0]}x{y.shape[1]})"
         )
-    return _product(x, y)
+    return None
+
+
+def _mm(x: Any, y: Any) -> Any:
+    if (error := _why_not_mm(x, y)) is not None:
+        raise error
+    return _product(x, y, "addmm_impl_cpu_")
 
 
 mm = bilinear(
-    "mm", _mm_check, "mm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
+    "mm", _mm, "mm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.mm(g, k.t(y)), y=lambda k, g, x: k.mm(k.t(x), g),
+    refuse=_first(_why_not_mm),
 )  # fmt: skip
 
 
-def _bmm(x: Any, y: Any) -> Any:
+def _why_not_bmm(x: Any, y: Any) -> Exception | None:
     if x.ndim != 3:
-        raise RuntimeError("batch1 must be a 3D tensor")
+        return RuntimeError("batch1 must be a 3D tensor")
     if y.ndim != 3:
-        raise RuntimeError("batch2 must be a 3D tensor")
+        return RuntimeError("batch2 must be a 3D tensor")
     if x.shape[0] != y.shape[0] or x.shape[2] != y.shape[1]:
-        raise RuntimeError(
+        return RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
             f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
         )
+    return None
+
+
+def _bmm(x: Any, y: Any) -> Any:
+    if (error := _why_not_bmm(x, y)) is not None:
+        raise error
     return _product(x, y)
 
 
@@ -57,49 +88,63 @@ bmm = bilinear(
     "bmm", _bmm, "bmm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.bmm(g, k.mT(y)), y=lambda k, g, x: k.bmm(k.mT(x), g),
     mismatch=lambda x, y: f"expected scalar type {x.type_name} but found {y.type_name}",
+    refuse=_first(_why_not_bmm),
 )  # fmt: skip
 
 
-def _mv(x: Any, y: Any) -> Any:
+def _why_not_mv(x: Any, y: Any) -> Exception | None:
+    if x.ndim == 0:
+        return IndexError("Dimension specified as 0 but tensor has no dimensions")
     if x.ndim != 2 or y.ndim != 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got 1, {x.ndim}, {y.ndim}"
-        )
+        return RuntimeError(f"vector + matrix @ vector expected, got 1, {x.ndim}, {y.ndim}")
     if x.shape[1] != y.shape[0]:
-        raise RuntimeError(
+        return RuntimeError(
             f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec "
             f"({y.shape[0]})"
         )
-    return _product(x, y)
+    return None
+
+
+def _mv(x: Any, y: Any) -> Any:
+    if (error := _why_not_mv(x, y)) is not None:
+        raise error
+    return _product(x, y, "addmv_impl_cpu")
 
 
 mv = bilinear(
     "mv", _mv, "mv(Tensor self, Tensor vec) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.outer(g, y), y=lambda k, g, x: k.mv(k.t(x), g),
     mismatch=lambda x, y: "addmv input tensors must have the same dtype, but got "
-    f"{y.type_name}, {x.type_name}, and {y.type_name}",
+    f"{y.type_name}, {x.type_name}, and {y.type_name}", refuse=_first(_why_not_mv),
 )  # fmt: skip
 
 
-def _dot(x: Any, y: Any) -> Any:
+def _why_not_dot(x: Any, y: Any) -> Exception | None:
     if x.ndim != 1 or y.ndim != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors"
+        return RuntimeError(f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors")
+    if x.dtype != y.dtype:
+        names = (_dtypes.from_numpy(a.dtype).type_name for a in (x, y))
+        return RuntimeError(
+            "dot : expected both vectors to have same dtype, but found " + " and ".join(names)
         )
     if x.shape != y.shape:
-        raise RuntimeError(
+        return RuntimeError(
             f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to "
             "have the same number of elements, but got "
             f"{x.shape[0]} and {y.shape[0]} elements respectively"
         )
-    return _product(x, y)
+    return None
+
+
+def _dot(x: Any, y: Any) -> Any:
+    if (error := _why_not_dot(x, y)) is not None:
+        raise error
+    return _product(x, y, "dot")
 
 
 dot = bilinear(
     "dot", _dot, "dot(Tensor self, Tensor tensor) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
-    x=lambda g, y: g * y, y=lambda g, x: g * x,
-    mismatch=lambda x, y: "dot : expected both vectors to have same dtype, but found "
-    f"{x.type_name} and {y.type_name}",
+    x=lambda g, y: g * y, y=lambda g, x: g * x, refuse=_first(_why_not_dot),
 )  # fmt: skip
 
 
@@ -120,19 +165,63 @@ outer = bilinear(
 )  # fmt: skip
 
 
-def _addmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
-    out = _mm_check(x, y)
+# ---- products that are added to something -------------------------------------------------------
+
+
+def _added(out: Any, bias: Any, beta: Any, alpha: Any) -> Any:
     if alpha != 1:
-        out *= x.dtype.type(alpha)
+        out *= out.dtype.type(alpha)
     if beta == 1:
         return np.add(out, bias, out=out)
     if beta != 0:
-        out += bias * x.dtype.type(beta)
+        out += bias * out.dtype.type(beta)
     return out
 
 
 def _scaled(g: Any, factor: Any) -> Any:
     return g if factor == 1 else g * factor
+
+
+def _cannot_expand(bias: Any, *shape: int) -> Exception | None:
+    """Why the summand does not broadcast to the product."""
+    lead = len(shape) - bias.ndim
+    if lead < 0:
+        return RuntimeError(
+            f"expand(torch.FloatTensor{{{list(bias.shape)}}}, size={list(shape)}): the number of "
+            f"sizes provided ({len(shape)}) must be greater or equal to the number of dimensions "
+            f"in the tensor ({bias.ndim})"
+        )
+    for dim in range(len(shape) - 1, lead - 1, -1):
+        have = bias.shape[dim - lead]
+        if have not in (1, shape[dim]):
+            return RuntimeError(
+                f"The expanded size of the tensor ({shape[dim]}) must match the existing size "
+                f"({have}) at non-singleton dimension {dim}.  Target sizes: {list(shape)}.  Tensor "
+                f"sizes: {list(bias.shape)}"
+            )
+    return None
+
+
+def _names(*arrays: Any) -> list[str]:
+    return [_dtypes.from_numpy(a.dtype).type_name for a in arrays]
+
+
+def _why_not_addmm(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
+    for name, matrix in (("mat1", x), ("mat2", y)):
+        if matrix.ndim != 2:
+            return RuntimeError(f"{name} must be a matrix, got {matrix.ndim}-D tensor")
+    a, b, c = _names(bias, x, y)
+    if a != c:
+        return RuntimeError(f"self and mat2 must have the same dtype, but got {a} and {c}")
+    if b != c:
+        return RuntimeError(f"mat1 and mat2 must have the same dtype, but got {b} and {c}")
+    return _why_not_mm(x, y) or _cannot_expand(bias, x.shape[0], y.shape[1])
+
+
+def _addmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
+    if (error := _why_not_addmm(bias, x, y)) is not None:
+        raise error
+    return _added(_product(x, y, "addmm_impl_cpu_"), bias, beta, alpha)
 
 
 addmm = joint(
@@ -143,9 +232,85 @@ addmm = joint(
         _scaled(k.mm(g, k.t(y)), alpha) if need[1] else None,
         _scaled(k.mm(k.t(x), g), alpha) if need[2] else None),
     ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
-    # The usual case is an input that differs from the parameters, of which the bias is one.
-    mismatch=lambda bias, other: "mat1 and mat2 must have the same dtype, but got "
-    f"{other.type_name} and {bias.type_name}",
+    refuse=_first(_why_not_addmm),
+)  # fmt: skip
+
+
+def _why_not_addmv(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
+    if x.ndim != 2 or y.ndim != 1 or bias.ndim > 1:
+        return RuntimeError(
+            f"vector + matrix @ vector expected, got {bias.ndim}, {x.ndim}, {y.ndim}"
+        )
+    if x.shape[1] != y.shape[0] or (bias.size != 1 and bias.shape != x.shape[:1]):
+        rows = bias.shape[0] if bias.ndim else 1
+        return RuntimeError(
+            f"size mismatch, got input ({rows}), mat ({x.shape[0]}x{x.shape[1]}), vec "
+            f"({y.shape[0]})"
+        )
+    a, b, c = _names(bias, x, y)
+    if not a == b == c:
+        return RuntimeError(
+            f"addmv input tensors must have the same dtype, but got {a}, {b}, and {c}"
+        )
+    return None
+
+
+def _addmv(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
+    if (error := _why_not_addmv(bias, x, y)) is not None:
+        raise error
+    return _added(_product(x, y, "addmv_impl_cpu"), bias, beta, alpha)
+
+
+addmv = joint(
+    "addmv", _addmv,
+    "addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor",
+    lambda k, g, bias_shape, x, y, beta, alpha, need: (
+        k.sum_to(_scaled(g, beta), bias_shape) if need[0] else None,
+        _scaled(k.outer(g, y), alpha) if need[1] else None,
+        _scaled(k.mv(k.t(x), g), alpha) if need[2] else None),
+    ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
+    refuse=_first(_why_not_addmv),
+)  # fmt: skip
+
+
+def _why_not_baddbmm(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
+    for operand in (y, x):
+        if operand.ndim < 3:
+            return IndexError(
+                f"Dimension out of range (expected to be in range of [{-operand.ndim}, "
+                f"{operand.ndim - 1}], but got 2)"
+            )
+    if (error := _cannot_expand(bias, x.shape[0], x.shape[1], y.shape[2])) is not None:
+        return error
+    names = [_dtypes.from_numpy(a.dtype).name for a in (bias, x, y)]
+    if names[0] != names[1]:
+        spoken = {"float32": "float", "float64": "double"}
+        a, b, c = (spoken.get(n, n) for n in names)
+        return RuntimeError(
+            f"Input dtypes must be the same, got: input {a}, batch1: {b}, batch2: {c}"
+        )
+    if names[1] != names[2]:
+        b, c = _names(x, y)
+        return RuntimeError(f"expected scalar type {b} but found {c}")
+    return _why_not_bmm(x, y)
+
+
+def _baddbmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
+    if (error := _why_not_baddbmm(bias, x, y)) is not None:
+        raise error
+    return _added(_product(x, y), bias, beta, alpha)
+
+
+baddbmm = joint(
+    "baddbmm", _baddbmm,
+    "baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1)"
+    " -> Tensor",
+    lambda k, g, bias_shape, x, y, beta, alpha, need: (
+        k.sum_to(_scaled(g, beta), bias_shape) if need[0] else None,
+        _scaled(k.bmm(g, k.mT(y)), alpha) if need[1] else None,
+        _scaled(k.bmm(k.mT(x), g), alpha) if need[2] else None),
+    ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
+    refuse=_first(_why_not_baddbmm),
 )  # fmt: skip
 
 
@@ -192,26 +357,54 @@ def _linear_gradients(k: Any, g: Any, x: Any, w: Any, b_shape: Any, need: Any) -
     return gx, gw, gb
 
 
-def _linear_mismatch(x: Any, other: Any) -> str:
-    return (
-        f"mat1 and mat2 must have the same dtype, but got {x.type_name} and {other.type_name}"
-    )
+def _why_not_linear(x: Any, w: Any, b: Any) -> Exception | None:
+    """PyTorch multiplies by `addmm` where it can, and its errors are those of `addmm`."""
+    if b is None:
+        _linear_check(x, w, b)
+        return None
+    if x.dtype == w.dtype == b.dtype:
+        return None
+    a, c, d = _names(x, w, b)
+    if d != c:
+        return RuntimeError(f"self and mat2 must have the same dtype, but got {d} and {c}")
+    return RuntimeError(f"mat1 and mat2 must have the same dtype, but got {a} and {c}")
 
 
-def _linear_named(name: str, node: str, mismatch: Any = None) -> Any:
+def _refuse_linear(x: Tensor, w: Tensor, b: Tensor | None) -> Exception | None:
+    data = x._data
+    if b is not None and data.dtype != w._data.dtype and data.ndim > 2:
+        if not data.flags.c_contiguous:  # PyTorch multiplies by `matmul` then
+            if x._edge is None:
+                a, c = _names(data, w._data)
+                return RuntimeError(f"expected scalar type {a} but found {c}")
+            return RuntimeError(_mismatch(_core.dtype_of(x), _core.dtype_of(w)))
+    return _why_not_linear(data, w._data, None if b is None else b._data)
+
+
+def _linear_summand(error: Exception, x: Tensor, w: Tensor, b: Tensor | None) -> Exception | None:
+    if b is None or not isinstance(error, ValueError):
+        return None
+    rows = math.prod(x._data.shape[:-1])
+    return _cannot_expand(b._data, rows, w._data.shape[0])
+
+
+def _linear_named(name: str, node: str) -> Any:
     """PyTorch takes another path for each of these, which shows in the name of the node."""
     return joint(
         name, _linear, "linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor",
         _linear_gradients, ("x", "w", "b"), node=node,
         inputs=("x", "w", "b"), optional=("b",), same_dtype=(0, 1, 2), promotion="equal",
-        public=False, mismatch=mismatch,
+        public=False, refuse=_refuse_linear, explain=_linear_summand,
     )  # fmt: skip
 
 
-linear_row = _linear_named("linear", "AddmmBackward0", _linear_mismatch)
-linear_batched = _linear_named("linear_batched", "ViewBackward0", _linear_mismatch)
+linear_row = _linear_named("linear", "AddmmBackward0")
+linear_batched = _linear_named("linear_batched", "ViewBackward0")
 linear_plain = _linear_named("linear_plain", "MmBackward0")
 linear_plain_batched = _linear_named("linear_plain_batched", "UnsafeViewBackward0")
+# Users see the inputs in the order of `addmm` and `mm`.
+linear_row.shown_edges = (2, 0, 1)
+linear_plain.shown_edges = (0, 1)
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -225,20 +418,25 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> F.linear(torch.ones(1, 2), torch.tensor([[1., 2.]]), torch.tensor([3.]))
     tensor([[6.]])
     """
-    flat = input._data.ndim == 2
+    try:
+        flat = input._data.ndim == 2
+        vector = weight._data.ndim == 1
+    except AttributeError:
+        raise calls.refusal("linear", (input, weight, bias), {}, False) or TypeError from None
     if bias is None:
-        if weight._data.ndim == 1:
+        if vector:
             return matmul(input, weight)
         row = linear_plain if flat else linear_plain_batched
     else:
-        if weight._data.ndim == 1:
+        if vector:
             return matmul(input, weight) + bias
         row = linear_row if flat else linear_batched
-    if input._data.ndim == 1:
-        return squeeze.call(
-            row.call(unsqueeze.call(input, 0), weight, bias), (0,)
-        )
-    return row.call(input, weight, bias)
+    if input._data.ndim != 1:
+        return row.call(input, weight, bias)
+    product = row.call(unsqueeze.call(input, 0), weight, bias)
+    if bias is None:
+        return squeeze_first.call(product)
+    return view.call(product, weight._data.shape[:1])
 
 
 # ---- matmul --------------------------------------------------------------------------------------
@@ -263,8 +461,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if a == 2 and b == 1:
         return mv.call(input, other)
     if a == 1 and b == 2:
-        product = mm.call(unsqueeze.call(input, 0), other)
-        return squeeze.call(product, (0,))
+        return squeeze_first.call(mm.call(unsqueeze.call(input, 0), other))
     return _batched(input, other, a, b)
 
 
@@ -274,32 +471,23 @@ def _batched(x: Tensor, y: Tensor, a: int, b: int) -> Tensor:
         rows = x._data.shape[:-1]
         flat = reshape(x, (math.prod(rows), x._data.shape[-1]))
         if b == 1:
-            return reshape(mv.call(flat, y), rows)
+            return unsafe_view.call(mv.call(flat, y), rows)
         return unsafe_view.call(
             mm.call(flat, y), (*rows, y._data.shape[1])
         )
     left = unsqueeze.call(x, 0) if a == 1 else x
     right = unsqueeze.call(y, 1) if b == 1 else y
     p, q = left._data.shape, right._data.shape
-    if p[-1] != q[-2]:
-        raise RuntimeError(_mismatch(left._data, right._data))
-    if left._data.dtype != right._data.dtype:
-        names = [_core.dtype_of(t).type_name for t in (left, right)]
-        raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
-    lead = np.broadcast_shapes(p[:-2], q[:-2])
+    try:
+        lead = np.broadcast_shapes(p[:-2], q[:-2])
+    except ValueError:
+        raise broadcast_error(p[:-2], q[:-2]) from None
     count = math.prod(lead)
     left = reshape(expand.call(left, (*lead, *p[-2:])), (count, *p[-2:]))
     right = reshape(expand.call(right, (*lead, *q[-2:])), (count, *q[-2:]))
     product = bmm.call(left, right)
     shape = (*lead, *(p[-2:-1] if a > 1 else ()), *(q[-1:] if b > 1 else ()))
     return unsafe_view.call(product, shape)
-
-
-def _mismatch(x: Any, y: Any) -> str:
-    return (
-        f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
-        f"{x.shape[-1]}] but got: [{y.shape[0]}, {y.shape[-2]}]."
-    )
 
 
 RAW.matmul = _product  # type: ignore[attr-defined]
@@ -310,12 +498,17 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims of both."""
     if not input._data.ndim or not other._data.ndim:
         return input * other
-    if input._data.ndim == 1 and other._data.ndim == 1:
-        return dot.call(input, other)
-    rows = reshape(input, (-1, input._data.shape[-1]))
-    columns = reshape(other, (-1, other._data.shape[-1]))
-    shape = (*input._data.shape[:-1], *other._data.shape[:-1])
-    return reshape(linear(rows, columns), shape)
+    p, q = input._data.shape, other._data.shape
+    if p[-1] != q[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(p)} and {list(q)}"
+        )
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError("both inputs should have same dtype")
+    rows = reshape(input, (math.prod(p[:-1]), p[-1]))
+    columns = reshape(other, (math.prod(q[:-1]), q[-1]))
+    return reshape(mm.call(rows, t.call(columns)), (*p[:-1], *q[:-1]))
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:
@@ -326,26 +519,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     wide_a = reshape(input, tuple(m for size in a for m in (size, 1)))
     wide_b = reshape(other, tuple(m for size in b for m in (1, size)))
     shape = tuple(p * q for p, q in zip(a, b, strict=True))
-    return reshape(wide_a * wide_b, shape)
-
-
-def _scaled_sum(bias: Any, product: Any, beta: Any, alpha: Any) -> Any:
-    product = product if alpha == 1 else product * alpha
-    if beta == 0:
-        return product
-    return (bias if beta == 1 else bias * beta) + product
-
-
-def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
-) -> Tensor:
-    """``beta * input + alpha * batch1 @ batch2``, batch by batch."""
-    return _scaled_sum(input, bmm.call(batch1, batch2), beta, alpha)
-
-
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta * input + alpha * mat @ vec``."""
-    return _scaled_sum(input, mv.call(mat, vec), beta, alpha)
+    return unsafe_view.call(wide_a * wide_b, shape)
 
 
 def chain(matrices: tuple[Tensor, ...]) -> Tensor:
@@ -353,4 +527,4 @@ def chain(matrices: tuple[Tensor, ...]) -> Tensor:
     product = matrices[0]
     for m in matrices[1:]:
         product = mm.call(product, m)
-    return product
+    return view.call(product, product._data.shape) if len(matrices) > 1 else product

@@ -228,8 +228,9 @@ def _labels(x: Any, target: Any, ignore_index: int) -> tuple[Any, Any]:
     labels = target if target.dtype.kind == "i" else target.astype(np.int64)
     if not labels.size:
         return labels, None
-    low, high = labels.min(), labels.max()
-    if low >= 0 and high < classes and not low <= ignore_index <= high:
+    # Read as unsigned, a negative number is a huge one: one reduction checks both ends.
+    high = np.maximum.reduce(labels.view(f"u{labels.itemsize}"), axis=None)
+    if high < classes and not 0 <= ignore_index <= high:
         return labels, None
     valid = labels != ignore_index
     wrong = labels[valid & ((labels < 0) | (labels >= classes))]

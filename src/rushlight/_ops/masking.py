@@ -207,7 +207,7 @@ register_twin(masked_scatter, "masked_scatter_")
 def _nonzero(x: Any) -> Any:
     if not x.ndim:
         return np.zeros((int(bool(x)), 0), np.int64)
-    return np.stack(x.nonzero(), 1) if x.ndim > 1 else x.nonzero()[0][:, None]
+    return np.stack(x.nonzero()).T if x.ndim > 1 else x.nonzero()[0][:, None]
 
 
 nonzero_row = general(
@@ -236,7 +236,7 @@ def nonzero(input: Tensor, *, out: Any = None, as_tuple: bool = False) -> Any:
         return nonzero_row.call(input) if out is None else nonzero_row.call(input, out=out)
     if not input._data.ndim:
         input = input.reshape(1)
-    return tuple(nonzero_row.call(input).unbind(1))
+    return tuple(column.contiguous() for column in nonzero_row.call(input).unbind(1))
 
 
 def argwhere(input: Tensor) -> Tensor:

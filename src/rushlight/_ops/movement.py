@@ -19,6 +19,11 @@ view = linear(
     check=lambda x, shape: (infer_size(shape, x.size),), view=True,
     x=lambda k, g, x_shape: k.reshape(g, x_shape), public=False,
 )  # fmt: skip
+# What reshape does with a tensor that is not contiguous, where a view is possible.
+reshape_alias = linear(
+    "reshape_alias", view_of, "_reshape_alias(Tensor(a) self, SymInt[] size) -> Tensor(a)",
+    attrs=("shape",), view=True, x=lambda k, g, x_shape: k.reshape(g, x_shape), public=False,
+)  # fmt: skip
 # What reshape does where no view is possible; like a copy, it shares nothing.
 unsafe_view = linear(
     "unsafe_view", lambda x, shape: x.reshape(shape),
@@ -164,6 +169,11 @@ squeeze_several = linear(
     attrs=("dims",), check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
     x=lambda k, g, x_shape: k.reshape(g, x_shape), node="SqueezeBackward2", public=False,
 )  # fmt: skip
+# The dim that a vector was given for a product leaves the product in place.
+squeeze_first = linear(
+    "squeeze_first", lambda x: x[0], "_squeeze_first(Tensor self) -> Tensor",
+    x=lambda k, g: k.unsqueeze(g, 0), node="SqueezeBackward4", public=False,
+)  # fmt: skip
 unsqueeze = linear(
     "unsqueeze", lambda x, dim: np.expand_dims(x, dim),
     "unsqueeze(Tensor(a) self, int dim) -> Tensor(a)",
@@ -269,6 +279,42 @@ diagonal_backward = linear(
     "diagonal_backward", _diagonal_backward,
     "diagonal_backward(Tensor grad, SymInt[] sizes, int offset, int dim1, int dim2) -> Tensor",
     x=lambda k, g, offset, dim1, dim2: k.diagonal(g, offset, dim1, dim2), public=False,
+)  # fmt: skip
+diagonal_copy = linear(
+    "diagonal_copy", lambda x, offset, dim1, dim2: _diagonal(x, offset, dim1, dim2).copy(),
+    "diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor",
+    check=_diagonal_check, node="DiagonalBackward0_copy", public=False,
+    x=lambda k, g, x_shape, offset, dim1, dim2: k.diagonal_backward(
+        g, x_shape, offset, dim1, dim2),
+)  # fmt: skip
+
+
+def _embed_check(x: Any, offset: Any, dim1: Any, dim2: Any) -> tuple[int, int, int]:
+    dim1, dim2 = canonical_dim(dim1, x.ndim + 1), canonical_dim(dim2, x.ndim + 1)
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return offset, dim1, dim2
+
+
+def _diag_embed(x: Any, offset: int, dim1: int, dim2: int) -> Any:
+    n = x.shape[-1] + abs(offset)
+    full = list(x.shape[:-1])
+    for d in sorted((dim1, dim2)):
+        full.insert(d, n)
+    return _diagonal_backward(x, tuple(full), offset, dim1, dim2)
+
+
+diag_embed = linear(
+    "diag_embed", _diag_embed,
+    "diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor",
+    check=_embed_check, public=False,
+    x=lambda k, g, offset, dim1, dim2: k.diagonal(g, offset, dim1, dim2),
+)  # fmt: skip
+trace = linear(
+    "trace", lambda x: np.trace(x, dtype=np.int64 if x.dtype.kind in "iu" else x.dtype),
+    "trace(Tensor self) -> Tensor", public=False,
+    x=lambda k, g, x_shape: k.diagonal_backward(
+        k.expand(g, (min(x_shape),)), x_shape, 0, 0, 1),
 )  # fmt: skip
 
 
@@ -466,8 +512,10 @@ def reshape(input: Tensor, shape: Any) -> Tensor:
     """A tensor with the same elements in another shape."""
     data = input._data
     shape = infer_size(shape, data.size)
-    if data.flags.c_contiguous or can_view(data, shape):
+    if data.flags.c_contiguous:
         return view.call(input, shape)
+    if can_view(data, shape):
+        return reshape_alias.call(input, shape)
     from .casting import contiguous
 
     return unsafe_view.call(contiguous.call(input), shape)

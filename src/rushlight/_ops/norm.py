@@ -36,14 +36,16 @@ def _column(values: Any, ndim: int) -> Any:
 
 def _scaled(x: Any, scale: Any, shift: Any) -> Any:
     """``x * scale + shift`` per channel."""
-    if x.ndim > 2 and x.flags.c_contiguous:
-        wide = x.reshape(x.shape[0], x.shape[1], -1)
-        out = np.multiply(wide, scale[:, None])
-        np.add(out, shift[:, None], out=out)
-        return out.reshape(x.shape)
-    out = np.multiply(x, _column(scale, x.ndim))
-    np.add(out, _column(shift, x.ndim), out=out)
-    return out
+    if not x.size:
+        return x.copy()
+    images, channels = x.shape[:2]
+    rows = x.reshape(images, -1)
+    out = np.empty(rows.shape, x.dtype)
+    scale, shift = (reduce.spread(t, rows.shape[1] // channels) for t in (scale, shift))
+    for part in _parts(*rows.shape):
+        target = np.multiply(rows[part], scale, out=out[part])
+        np.add(target, shift, out=target)
+    return out.reshape(x.shape)
 
 
 def _affine(scale: Any, mean: Any, w: Any, b: Any) -> tuple[Any, Any]:
@@ -110,38 +112,37 @@ def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any
     if x.ndim == 2 and x.size <= _PIECE:
         return _batch_gradients_of_rows(g, x, w, mean, rstd, need)
     shape = x.shape
-    x = np.ascontiguousarray(x).reshape(shape[0], shape[1], -1)
-    g = np.ascontiguousarray(g).reshape(x.shape)
-    images, channels, pixels = x.shape
-    count = images * pixels
-    step = max(1, _PIECE // max(1, channels * pixels))
-    total = reduce.sum(g, (0, 2))
+    images, channels = shape[:2]
+    pixels = _planes(shape)
+    x, g = x.reshape(images, channels * pixels), g.reshape(images, channels * pixels)
+    total = reduce.sum(g.reshape(images, channels, pixels), (0, 2))
     dot = np.zeros(channels, x.dtype)
-    column = mean[:, None]
-    scratch = np.empty((min(step, images), channels, pixels), x.dtype)
-    for first in range(0, images, step):
-        part = g[first : first + step]
-        centred = np.subtract(x[first : first + step], column, out=scratch[: len(part)])
+    center = reduce.spread(mean, pixels)
+    parts = _parts(*x.shape)
+    scratch = np.empty((min(images, parts[0].stop) if parts else 0, x.shape[1]), x.dtype)
+    for part in parts:
+        outer = g[part]
+        centred = np.subtract(x[part], center, out=scratch[: len(outer)])
         if pixels > 1:
-            dot += reduce.column_sum(np.vecdot(centred, part))
+            planes = (len(outer), channels, pixels)
+            dot += reduce.column_sum(np.vecdot(centred.reshape(planes), outer.reshape(planes)))
         else:
-            np.multiply(centred, part, out=centred)
-            dot += reduce.sum(centred, (0, 2))
+            np.multiply(centred, outer, out=centred)
+            dot += reduce.column_sum(centred)
     gx = None
     if need[0]:
-        scale = rstd if w is None else rstd * w
         # gx = scale * (g - mean(g) - (x - mean) * rstd^2 * mean(g * (x - mean)))
-        size = x.dtype.type(count)
+        scale = rstd if w is None else rstd * w
+        size = x.dtype.type(images * pixels)
         slope = -np.square(rstd) * dot / size
-        shift = ((-total / size - slope * mean) * scale)[:, None]
-        slope, scale = slope[:, None], scale[:, None]
+        shift = (-total / size - slope * mean) * scale
+        slope, scale, shift = (reduce.spread(t, pixels) for t in (slope, scale, shift))
         gx = np.empty(x.shape, x.dtype)
-        for first in range(0, images, step):
-            part = gx[first : first + step]
-            np.multiply(x[first : first + step], slope, out=part)
-            part += g[first : first + step]
-            part *= scale
-            part += shift
+        for part in parts:
+            target = np.multiply(x[part], slope, out=gx[part])
+            target += g[part]
+            target *= scale
+            target += shift
         gx = gx.reshape(shape)
     return gx, dot * rstd if need[1] else None, total if need[2] else None
 

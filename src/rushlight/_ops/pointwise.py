@@ -45,7 +45,8 @@ frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g
                    floats=True, kernel="frac_cpu")  # fmt: skip
 logaddexp = elementwise(
     "logaddexp", np.logaddexp, "logaddexp(Tensor self, Tensor other) -> Tensor", floats=True,
-    kernel="logaddexp_cpu", refuse=e.tensors_only("logaddexp"), x=lambda k, g, x, out: g * k.exp(x - out),
+    kernel="logaddexp_cpu", refuse=e.tensors_only("logaddexp"),
+    x=lambda k, g, x, out: g * k.exp(x - out),
     y=lambda k, g, y, out: g * k.exp(y - out),
 )  # fmt: skip
 hypot = elementwise(

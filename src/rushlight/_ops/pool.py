@@ -13,7 +13,7 @@ from .._define.kinds import general, linear
 from .._kernels import pool as kernels
 from .._tensor.registry import public
 from .arguments import refuse, require_tensors
-from .movement import squeeze, unsqueeze
+from .movement import squeeze_one, unsqueeze
 from .reduce import mean_row
 
 Ints = tuple[int, ...]
@@ -274,7 +274,7 @@ def max_pool(
         unsqueeze.call(input, x.ndim - 1), (1, *kernel), (1, *strides), (0, *pads),
         (1, *dilations), bool(ceil_mode),
     )  # fmt: skip
-    return squeeze.call(values, (x.ndim - 1,)), squeeze.call(indices, (x.ndim - 1,))
+    return squeeze_one.call(values, x.ndim - 1), squeeze_one.call(indices, x.ndim - 1)
 
 
 def avg_pool(
@@ -302,7 +302,7 @@ def avg_pool(
         unsqueeze.call(input, x.ndim - 1), (1, *kernel), (1, *strides), (0, *pads), ceil_mode,
         count_include_pad, divisor_override,
     )  # fmt: skip
-    return squeeze.call(pooled, (x.ndim - 1,))
+    return squeeze_one.call(pooled, x.ndim - 1)
 
 
 def avg_pool1d(
@@ -381,7 +381,7 @@ def adaptive_avg_pool(rank: int, input: Tensor, output_size: Any) -> Tensor:
     sizes = _output_size(name, x, rank, output_size)
     if rank == 1:
         pooled = adaptive_avg_pool(2, unsqueeze.call(input, x.ndim - 1), (1, *sizes))
-        return squeeze.call(pooled, (x.ndim - 1,))
+        return squeeze_one.call(pooled, x.ndim - 1)
     if max(sizes) == 1:
         return mean_row.call(
             input, tuple(range(x.ndim - rank, x.ndim)), True
@@ -402,7 +402,7 @@ def adaptive_max_pool(rank: int, input: Tensor, output_size: Any) -> tuple[Tenso
     if rank > 1:
         return adaptive_max_rows[rank].call(input, sizes)
     values, indices = adaptive_max_rows[2].call(unsqueeze.call(input, x.ndim - 1), (1, *sizes))
-    return squeeze.call(values, (x.ndim - 1,)), squeeze.call(indices, (x.ndim - 1,))
+    return squeeze_one.call(values, x.ndim - 1), squeeze_one.call(indices, x.ndim - 1)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
@@ -439,7 +439,7 @@ def unpool(
     image = max_unpool_rows[2].call(
         unsqueeze.call(input, dim), unsqueeze.call(indices, dim), (*output_size, 1)
     )
-    return squeeze.call(image, (dim,))
+    return squeeze_one.call(image, dim)
 
 
 for _function in (avg_pool1d, avg_pool2d, avg_pool3d, adaptive_avg_pool1d):

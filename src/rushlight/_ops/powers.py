@@ -101,6 +101,10 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Any:
                 raise RuntimeError("Integers to negative integer powers are not allowed.")
             if target.numpy != input._data.dtype:
                 input = cast.call(input, target.numpy)
+        if isinstance(exponent, complex):
+            own = (_core.dtype_of(input), 2)
+            target = _dtypes.result_type((own, (_dtypes.number_dtype(exponent), 0)))
+            return pow_tensor.call(input, _core.constant(exponent, target.numpy))
         return pow_scalar.call(input, exponent)
     target = _dtypes.result_type(
         ((_core.dtype_of(exponent), 2), (_dtypes.number_dtype(input), 0))

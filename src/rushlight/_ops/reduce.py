@@ -368,7 +368,7 @@ argmin = general("argmin", _arg(reduce.argmin, "argmin"),
 def _truth(ufunc: Any) -> Any:
     def forward(x: Any, dims: Any, keepdim: bool) -> Any:
         found = ufunc.reduce(x.astype(bool), axis=dims if x.ndim else (), keepdims=keepdim)
-        return np.asarray(found).astype(np.uint8) if x.dtype == np.uint8 else found
+        return np.asarray(found, np.uint8 if x.dtype == np.uint8 else bool, order="C")
 
     return forward
 

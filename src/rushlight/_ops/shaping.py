@@ -232,9 +232,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix with this diagonal."""
     ndim = input._data.ndim
     if ndim == 2:
-        from .casting import clone
-
-        return clone.call(movement.diagonal.call(input, diagonal, 0, 1))
+        return movement.diagonal_copy.call(input, diagonal, 0, 1)
     if ndim == 1:
         return diag_embed(input, diagonal)
     raise RuntimeError(
@@ -244,14 +242,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the given diagonals."""
-    shape = input._data.shape
-    ndim = len(shape) + 1
-    dim1, dim2 = canonical_dim(dim1, ndim), canonical_dim(dim2, ndim)
-    n = shape[-1] + abs(offset)
-    full = list(shape[:-1])
-    for d in sorted((dim1, dim2)):
-        full.insert(d, n)
-    return movement.diagonal_backward.call(input, tuple(full), offset, dim1, dim2)
+    return movement.diag_embed.call(input, offset, dim1, dim2)
 
 
 def trace(input: Tensor) -> Tensor:
@@ -260,7 +251,9 @@ def trace(input: Tensor) -> Tensor:
         raise RuntimeError(
             f"trace: expected a matrix, but got tensor with dim {input._data.ndim}"
         )
-    return movement.diagonal.call(input, 0, 0, 1).sum()
+    if input._data.dtype.kind == "b":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
+    return movement.trace.call(input)
 
 
 def repeat_interleave(
@@ -304,12 +297,12 @@ def at_least_nd(t: Tensor, n: int) -> Tensor:
         return t
     if n == 1:
         return movement.reshape(t, (1,))
-    if n == 2:
-        return movement.reshape(t, (1, data.size))
     if data.ndim == 0:
-        return movement.reshape(t, (1, 1, 1))
+        return movement.reshape(t, (1,) * n)
+    if n == 2:
+        return movement.unsqueeze.call(t, 0)
     if data.ndim == 1:
-        return movement.reshape(t, (1, data.shape[0], 1))
+        t = movement.unsqueeze.call(t, 0)
     return movement.unsqueeze.call(t, 2)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _dtypes
-from .._core import Tensor
+from .._core import Tensor, fused
 from .._define.kinds import general
 from .._kernels import special
 from .._tensor.registry import public
@@ -37,15 +37,25 @@ def _over(x: Any, dim: int) -> tuple[int, ...]:
     return (dim,) if x.ndim else ()
 
 
+def _softmax_gradient(k: Any, g: Any, out: Any, dim: int) -> Any:
+    return out * (g - k.sum(g * out, _over(out, dim), True))
+
+
+def _log_softmax_gradient(k: Any, g: Any, out: Any, dim: int) -> Any:
+    return g - k.exp(out) * k.sum(g, _over(out, dim), True)
+
+
+fused("softmax_backward", special.softmax_backward, _softmax_gradient)
+fused("log_softmax_backward", special.log_softmax_backward, _log_softmax_gradient)
 softmax = general(
     "softmax", lambda x, dim: special.softmax(x, dim) if x.ndim else x * 0 + 1,
     "_softmax(Tensor self, int dim) -> Tensor", check=_dim_check("softmax"), floats=True,
-    x=lambda k, g, out, dim: out * (g - k.sum(g * out, _over(out, dim), True)), public=False,
+    x=lambda k, g, out, dim: k.softmax_backward(g, out, dim), public=False,
 )  # fmt: skip
 log_softmax = general(
     "log_softmax", lambda x, dim: special.log_softmax(x, dim) if x.ndim else x * 0,
     "_log_softmax(Tensor self, int dim) -> Tensor", check=_dim_check("log_softmax"), floats=True,
-    x=lambda k, g, out, dim: g - k.exp(out) * k.sum(g, _over(out, dim), True), public=False,
+    x=lambda k, g, out, dim: k.log_softmax_backward(g, out, dim), public=False,
 )  # fmt: skip
 
 

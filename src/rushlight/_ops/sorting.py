@@ -167,9 +167,9 @@ def _kthvalue_check(x: Any, k: Any, dim: Any, keepdim: Any) -> tuple[Any, ...]:
     dim = canonical_dim(dim, x.ndim)
     if x.ndim and x.shape[dim] == 0:
         raise IndexError(f"kthvalue(): Expected reduction dim {dim} to have non-zero size.")
-    _refuse_booleans("kthvalue_cpu", x)
     if not 1 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    _refuse_booleans("kthvalue_cpu", x)
     return int(k), dim, bool(keepdim)
 
 
@@ -270,8 +270,8 @@ def _mode(x: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
     moved = np.moveaxis(x, dim, -1)
     rows = moved.reshape(-1, moved.shape[-1])
     order = np.argsort(rows, 1, kind="stable")
-    for i in np.flatnonzero(_missing(rows).any(1)):
-        order[i] = _order_by_less(rows[i].tolist())
+    for incomplete in np.flatnonzero(_missing(rows).any(1)):
+        order[incomplete] = _order_by_less(rows[incomplete].tolist())
     ordered = np.take_along_axis(rows, order, 1)
     picked = np.empty(len(rows), np.int64)
     for i, row in enumerate(ordered):

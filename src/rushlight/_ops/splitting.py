@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Tensor
+from .._define import calls
 from .._define.multiview import multiview
 from .checks import canonical_dim
 
@@ -92,6 +93,10 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     """
     if isinstance(split_size_or_sections, int):
         return split_evenly.call(tensor, split_size_or_sections, dim)
+    if not isinstance(split_size_or_sections, list | tuple):
+        given = (tensor, split_size_or_sections, dim)
+        if (refused := calls.refusal("split_with_sizes", given, {}, False)) is not None:
+            raise refused
     return split_with_sizes.call(tensor, tuple(split_size_or_sections), dim)
 
 

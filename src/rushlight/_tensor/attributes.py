@@ -86,9 +86,11 @@ def _set_grad(self: Tensor, value: Any) -> None:
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if value._data.dtype != self._data.dtype:
+            from .._kernels.random_names import cpp_type_name
+
             raise RuntimeError(
-                f"attempting to assign a gradient with dtype '{_type_word(value)}' to a tensor "
-                f"with grad_dtype '{_type_word(self)}'. The gradient must match the tensor's "
+                f"attempting to assign a gradient with dtype '{cpp_type_name(value._data.dtype)}' "
+                f"to a tensor with grad_dtype '{_core.dtype_of(self).type_name}'. The gradient must match the tensor's "
                 "grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
                 "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
                 "caution. Diverging the dtypes of a tensor and its gradient may break downstream "
@@ -96,7 +98,9 @@ def _set_grad(self: Tensor, value: Any) -> None:
             )
         if value._data.shape != self._data.shape:
             raise RuntimeError(
-                "assigned grad has data of a different size"
+                f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor "
+                f"of size '{list(self._data.shape)}'. Please ensure that the gradient and the "
+                "tensor are the same size"
             )
     if ctx.handler is not None:
         setter = getattr(ctx.handler, "set_grad", None)
@@ -111,10 +115,6 @@ def store_grad(self: Tensor, value: Tensor | None) -> None:
         self.__dict__.pop("_grad", None)
     else:
         self._grad = value
-
-
-def _type_word(t: Tensor) -> str:
-    return _core.dtype_of(t).alias or _core.dtype_of(t).name
 
 
 def _get_requires_grad(self: Tensor) -> bool:
@@ -150,7 +150,9 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
 
 
 def _set_requires_grad(self: Tensor, value: bool) -> None:
-    requires_grad_(self, bool(value))
+    if type(value) is not bool:
+        raise RuntimeError("requires_grad must be a bool")
+    requires_grad_(self, value)
 
 
 def _is_leaf(self: Tensor) -> bool:
@@ -378,6 +380,8 @@ def _format(self: Tensor, spec: str) -> str:
 
 def _requires_conversion(kind: Any) -> Any:
     def convert(self: Tensor) -> Any:
+        if self._data.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
         return kind(_item(self))
 
     return convert
@@ -452,6 +456,46 @@ _PARSED = frozenset(
 )
 
 
+def _refuse_writing(name: str) -> Any:
+    def setter(self: Tensor, value: Any) -> None:
+        raise AttributeError(
+            f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable"
+        )
+
+    return setter
+
+
+def _adjoint(self: Tensor) -> Tensor:
+    """The matrices transposed and conjugated."""
+    from .._ops import movement
+
+    ndim = self._data.ndim
+    if ndim == 0:
+        return self.conj()
+    if ndim == 1:
+        raise RuntimeError(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor."
+        )
+    return movement.transpose.call(self, -2, -1).conj()
+
+
+def _hermitian(self: Tensor) -> Tensor:
+    """A matrix transposed and conjugated."""
+    ndim = self._data.ndim
+    if ndim not in (0, 2):
+        cure = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{cure}"
+        )
+    return _adjoint(self)
+
+
+def _dim_order(self: Tensor) -> tuple[int, ...]:
+    """The dims from the outermost in memory to the innermost."""
+    strides = self._data.strides
+    return tuple(sorted(range(len(strides)), key=lambda d: -strides[d]))
+
+
 def attach() -> None:
     """Hang the attributes on Tensor."""
     properties: dict[str, Any] = {
@@ -468,6 +512,8 @@ def attach() -> None:
         "data": property(_get_data, _set_data),
         "T": property(_reversed_dims),
         "mT": property(_matrix_transpose),
+        "mH": property(_adjoint),
+        "H": property(_hermitian),
         "_base": property(_base),
         "_version": property(_version),
         "output_nr": property(_output_nr),
@@ -482,7 +528,6 @@ def attach() -> None:
         "is_xpu": property(lambda self: False),
         "is_meta": property(lambda self: False),
         "is_nested": property(lambda self: False),
-        "names": property(lambda self: (None,) * self._data.ndim),
         "name": property(lambda self: None),
         "layout": property(lambda self: __import__("rushlight").strided),
     }  # fmt: skip
@@ -502,6 +547,7 @@ def attach() -> None:
         "is_inference": lambda self: self._cell is _core.INFERENCE_CELL,
         "is_pinned": lambda self, device=None: False,
         "get_device": lambda self: -1,
+        "adjoint": _adjoint, "dim_order": _dim_order,
         "cpu": lambda self, memory_format=None: self,
         "__repr__": _repr, "__str__": _repr, "__format__": _format, "__bool__": _bool,
         "__len__": _len, "__index__": _index, "__deepcopy__": _deepcopy,
@@ -509,6 +555,9 @@ def attach() -> None:
         "__complex__": _requires_conversion(complex), "__hash__": object.__hash__,
         "_is_view": lambda self: self._view is not None,
     }  # fmt: skip
+    for name, value in properties.items():
+        if value.fset is None:
+            properties[name] = value.setter(_refuse_writing(name))
     for name, value in {**properties, **methods}.items():
         if callable(value) and name[0] != "_":
             value.__name__, value.__qualname__ = name, f"Tensor.{name}"

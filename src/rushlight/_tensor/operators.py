@@ -6,7 +6,7 @@ from typing import Any
 
 from .._core import Tensor
 from .._ops import elementwise as e
-from .._ops import linalg, pointwise
+from .._ops import division, linalg, pointwise, powers
 from ..autograd import inplace
 
 _UNKNOWN = (str, bytes, list, tuple, dict, set, type(None))
@@ -24,12 +24,24 @@ def _checked(function: Any) -> Any:
     return method
 
 
+def _product(function: Any) -> Any:
+    """The same of a product, which numbers have no part in."""
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, Tensor):
+            return NotImplemented
+        return function(self, other)
+
+    method.__name__ = method.__qualname__ = getattr(function, "__name__", "operator")
+    return method
+
+
 def _rtruediv(self: Any, other: Any) -> Any:
     return e.mul.call(e.reciprocal.call(self), other)
 
 
 def _rpow(self: Any, other: Any) -> Any:
-    return e.pow(other, self)
+    return powers.pow(other, self)
 
 
 def _rmatmul(self: Any, other: Any) -> Any:
@@ -68,18 +80,19 @@ def attach() -> None:
         "__eq__": e.eq, "__ne__": e.ne, "__lt__": e.lt, "__le__": e.le, "__gt__": e.gt,
         "__ge__": e.ge, "__and__": e.bitwise_and, "__rand__": e.bitwise_and,
         "__or__": e.bitwise_or, "__ror__": e.bitwise_or, "__xor__": e.bitwise_xor,
-        "__rxor__": e.bitwise_xor, "__floordiv__": e.floor_divide, "__mod__": e.remainder,
+        "__rxor__": e.bitwise_xor, "__floordiv__": division.floor_divide, "__mod__": division.remainder,
         "__lshift__": pointwise.bitwise_left_shift, "__rshift__": pointwise.bitwise_right_shift,
     }  # fmt: skip
     for name, row in rows.items():
         row.place_operator(Tensor, name)
     for name, function in {
-        "__rsub__": _rsub, "__rtruediv__": _rtruediv, "__pow__": e.pow, "__rpow__": _rpow,
-        "__matmul__": linalg.matmul, "__rmatmul__": _rmatmul,
+        "__rsub__": _rsub, "__rtruediv__": _rtruediv, "__pow__": powers.pow, "__rpow__": _rpow,
     }.items():  # fmt: skip
         setattr(Tensor, name, _checked(function))
+    setattr(Tensor, "__matmul__", _product(linalg.matmul))  # noqa: B010
+    setattr(Tensor, "__rmatmul__", _product(_rmatmul))  # noqa: B010
     for name, row in {
-        "__rfloordiv__": e.floor_divide, "__rmod__": e.remainder,
+        "__rfloordiv__": division.floor_divide, "__rmod__": division.remainder,
         "__rlshift__": pointwise.bitwise_left_shift, "__rrshift__": pointwise.bitwise_right_shift,
     }.items():  # fmt: skip
         setattr(Tensor, name, _checked(_reversed(row)))
@@ -87,9 +100,9 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for name, row in {
         "__iadd__": e.add, "__isub__": e.sub, "__imul__": e.mul, "__itruediv__": e.div,
-        "__ifloordiv__": e.floor_divide, "__imod__": e.remainder, "__iand__": e.bitwise_and,
+        "__ifloordiv__": division.floor_divide, "__imod__": division.remainder, "__iand__": e.bitwise_and,
         "__ior__": e.bitwise_or, "__ixor__": e.bitwise_xor,
         "__ilshift__": pointwise.bitwise_left_shift, "__irshift__": pointwise.bitwise_right_shift,
     }.items():  # fmt: skip
         setattr(Tensor, name, inplace.twin(row, row.public_name + "_"))
-    setattr(Tensor, "__ipow__", inplace.from_function(e.pow, "pow_"))  # noqa: B010
+    setattr(Tensor, "__ipow__", inplace.from_function(powers.pow, "pow_"))  # noqa: B010

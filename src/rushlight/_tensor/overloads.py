@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import OPS, Tensor
-from .._ops import clamping, linalg, movement, pointwise, reduce, shaping, splitting, statistics
+from .._ops import (
+    clamping,
+    division,
+    linalg,
+    movement,
+    pointwise,
+    powers,
+    reduce,
+    shaping,
+    splitting,
+    statistics,
+)
 from .._ops import einsum as einsum_family
 from .._ops import elementwise as e
 from ..autograd import in_place_forms as forms
@@ -85,7 +96,7 @@ def _register_reductions() -> None:
 
 
 def _register_pointwise() -> None:
-    public("pow", e.pow)
+    public("pow", powers.pow)
     public("isclose", pointwise.isclose)
     public("positive", pointwise.positive)
     public("fill_diagonal_", pointwise.fill_diagonal_, torch=False)
@@ -123,7 +134,7 @@ def _register_pointwise() -> None:
     overloaded(
         "round",
         ("round(Tensor self) -> Tensor", lambda x: e.rint.call(x)),
-        ("round.decimals(Tensor self, *, int decimals) -> Tensor", 
+        ("round.decimals(Tensor self, *, int decimals) -> Tensor",
          lambda x, decimals: pointwise.round_decimals.call(x, decimals=decimals)),
     )  # fmt: skip
     overloaded(
@@ -141,7 +152,7 @@ def _register_pointwise() -> None:
         ("lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor",
          lambda x, y, w: pointwise.lerp_tensor.call(x, y, w)),
     )  # fmt: skip
-    remainder = e.remainder
+    remainder = division.remainder
     overloaded(
         "remainder",
         ("remainder.Tensor(Tensor self, Tensor other) -> Tensor",
@@ -153,8 +164,8 @@ def _register_pointwise() -> None:
     overloaded(
         "fmod",
         ("fmod.Tensor(Tensor self, Tensor other) -> Tensor",
-         lambda x, y: renamed(e.fmod.call(x, y), "FmodBackward1")),
-        ("fmod.Scalar(Tensor self, Scalar other) -> Tensor", _caller(e.fmod)),
+         lambda x, y: renamed(division.fmod.call(x, y), "FmodBackward1")),
+        ("fmod.Scalar(Tensor self, Scalar other) -> Tensor", _caller(division.fmod)),
     )  # fmt: skip
     for name in ("eq", "ne", "lt", "le", "gt", "ge", "bitwise_and", "bitwise_or", "bitwise_xor"):
         row = OPS[name]
@@ -259,7 +270,7 @@ _TWINS = (
     "acos atan sinh cosh tanh sigmoid erf erfc erfinv square abs sign floor ceil trunc frac relu "
     "asinh acosh atanh lgamma digamma deg2rad rad2deg sinc floor_divide atan2 addcmul addcdiv "
     "nan_to_num hypot "
-    "logit sgn bitwise_not tril triu addmm cumsum cumprod"
+    "logit sgn bitwise_not tril triu addmm cumsum cumprod baddbmm"
 ).split()
 
 
@@ -276,7 +287,7 @@ _RESHAPED = {
 
 
 def _in_shape(name: str) -> Any:
-    target = METHODS.get(name) or OPS[name]
+    target: Any = METHODS.get(name) or OPS[name]
     if hasattr(target, "make"):
         return _dispatched(target)
     return lambda *args, **kwargs: getattr(target, "call", target)(*args, **kwargs)
@@ -294,7 +305,7 @@ def _register_twins() -> None:
     for name, node in _RESHAPED.items():
         METHODS[name + "_"] = forms.in_shape(_in_shape(name), name + "_", node)
     METHODS["squeeze_"] = forms.squeezing(_in_shape("squeeze"))
-    for name in ("pow", "baddbmm"):
+    for name in ("pow",):
         METHODS[name + "_"] = inplace.from_function(METHODS[name], name + "_")
     for alias, name in {
         "multiply_": "mul_", "subtract_": "sub_", "divide_": "div_", "true_divide_": "div_",

@@ -135,7 +135,7 @@ def put(owner: Any, name: str, target: Any, method: bool = False) -> Any:
         target.place(owner, name)
     elif hasattr(target, "kind"):
         setattr(owner, name, target.call)
-    elif type(target) is FunctionType and not hasattr(target, "guarded"):
+    elif method and type(target) is FunctionType and not hasattr(target, "guarded"):
         setattr(owner, name, calls.stub(owner, name, target, method))
     else:
         setattr(owner, name, target)

@@ -366,7 +366,7 @@ _NODES = {
 def twin(row: Any, name: str) -> Any:
     """The in-place twin of `row`: ``x.mul_(y)`` from ``mul``."""
     node = _NODES.get(name)
-    tensors = row.kind == "elementwise" and len(row.inputs) == 2 and not row.scalars
+    tensors = name in ("atan2_", "hypot_")
     ufunc = row.forward if row.is_ufunc else None
     saves_input = row.inputs[0] in {
         p for f in row.formula_list for p in f.__code__.co_varnames[: f.__code__.co_argcount]
@@ -377,6 +377,11 @@ def twin(row: Any, name: str) -> Any:
             from .._define.binding import bind
 
             bind(name, row.schemas, (self, *args), kwargs, method=True)
+        if tensors and args and not isinstance(args[0], Tensor):
+            raise TypeError(
+                f"{name}(): argument '{row.public_names[1]}' (position 1) must be Tensor, not "
+                f"{type(args[0]).__name__}"
+            )
         if (
             ufunc is not None
             and not kwargs
@@ -386,11 +391,6 @@ def twin(row: Any, name: str) -> Any:
             done = _write_directly(self, ufunc, args)
             if done is not None:
                 return done
-        if tensors and args and not isinstance(args[0], Tensor):
-            raise TypeError(
-                f"{name}(): argument '{row.public_names[1]}' (position 1) must be Tensor, not "
-                f"{type(args[0]).__name__}"
-            )
         check_writable(self, args)
         copied = saves_input and _core.thread.grad and not _untracked(self, args)
         result = row.call(shadow_of(self, copied), *args, **kwargs)

@@ -27,7 +27,11 @@ def _name(self: Node) -> str:
 
 def _next_functions(self: Node) -> tuple[tuple[Any, int], ...]:
     """The nodes that receive this node's gradients, with the number of their output."""
-    return tuple(_shown(edge) for edge in self.edges)
+    edges = self.edges
+    order = getattr(getattr(self, "op", None), "shown_edges", None)
+    if order is not None:
+        edges = [edges[i] for i in order]
+    return tuple(_shown(edge) for edge in edges)
 
 
 def _shown(edge: Any) -> tuple[Any, int]:
@@ -221,7 +225,7 @@ class AccumulateGrad:
         return f"<AccumulateGrad object at {hex(id(self))}>"
 
 
-AccumulateGrad.__module__ = "torch.autograd.graph"
+AccumulateGrad.__module__ = "builtins"  # as PyTorch prints the class of any node
 
 
 def accumulator_of(leaf: Tensor) -> AccumulateGrad:

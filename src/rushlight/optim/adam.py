@@ -96,8 +96,7 @@ class Adam(FormulaOptimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         check_positive(weight_decay=weight_decay)
-        tensors = [isinstance(beta, Tensor) for beta in betas]
-        if any(tensors) and not all(tensors):
+        if not any(all(isinstance(beta, kind) for beta in betas) for kind in (float, Tensor)):
             raise ValueError("betas must be either both floats or both Tensors")
         defaults = {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,

@@ -4,6 +4,7 @@ from . import (
     casting,
     convolution,
     elementwise,
+    extended,
     image,
     index,
     linalg,
@@ -17,6 +18,7 @@ from . import (
 from .table import TABLE, Entry, Sample, samples_of
 
 __all__ = [
-    "TABLE", "Entry", "Sample", "casting", "convolution", "elementwise", "image", "index", "linalg",
-    "loss", "movement", "pointwise", "reduce", "samples_of", "sorting", "writing",
+    "TABLE", "Entry", "Sample", "casting", "convolution", "elementwise", "extended", "image",
+    "index", "linalg", "loss", "movement", "pointwise", "reduce", "samples_of", "sorting",
+    "writing",
 ]  # fmt: skip

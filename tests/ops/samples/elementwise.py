@@ -250,7 +250,7 @@ def remainders(draw):
     ]
 
 
-@samples("floor_divide")
+@samples("floor_divide", refuses=True)
 def floor_divide(draw):
     return [
         *_quotients(draw),

@@ -75,3 +75,25 @@ def linear_plain_batched(draw):
         Sample(draw.normal(2, 2, 3), draw.normal(4, 3), None),
         Sample(draw.normal(0, 2, 3), draw.normal(2, 3), None),
     ]
+
+
+@samples("addmv")
+def addmv(draw):
+    return [
+        Sample(draw.normal(2), draw.normal(2, 3), draw.normal(3), 1, 1),
+        Sample(draw.normal(1), draw.normal(2, 3), draw.normal(3), 0.5, 2.0),
+        Sample(draw.normal(), draw.normal(2, 3), draw.normal(3), 2, 1),
+        Sample(draw.normal(2), draw.normal(2, 0), draw.normal(0), 0.5, 1),
+        Sample(draw.normal(2), draw.normal(2, 3), draw.normal(3), 0, 1),
+    ]
+
+
+@samples("baddbmm")
+def baddbmm(draw):
+    return [
+        Sample(draw.normal(2, 2, 4), draw.normal(2, 2, 3), draw.normal(2, 3, 4), 1, 1),
+        Sample(draw.normal(4), draw.normal(2, 2, 3), draw.normal(2, 3, 4), 0.5, 2.0),
+        Sample(draw.normal(), draw.normal(1, 2, 3), draw.normal(1, 3, 1), 1, 1),
+        Sample(draw.normal(3), draw.normal(2, 2, 0), draw.normal(2, 0, 3), 0.5, 1),
+        Sample(draw.normal(3), draw.normal(2, 2, 2), draw.normal(2, 2, 3), 0, 1),
+    ]

@@ -62,6 +62,11 @@ def expand(draw):
     ]
 
 
+@samples("squeeze_first", torch="lambda x: x.squeeze(0)", without=("0-d",))
+def squeeze_first(draw):
+    return [Sample(draw.normal(*s)) for s in ((1, 3), (1,), (1, 0, 2), (1, 1))]
+
+
 @samples("squeeze_one")
 def squeeze_one(draw):
     return [

@@ -94,7 +94,7 @@ def unique_consecutive(draw):
     ]
 
 
-@samples("bincount")
+@samples("bincount", refuses=True, without=("0-d",))
 def bincount(draw):
     return [
         Sample(draw.integers(0, 5, 6), None, 0),
