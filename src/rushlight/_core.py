@@ -506,14 +506,14 @@ _CONSTANTS_KEPT = 1024
 _constants: dict[Any, dict[Any, Tensor]] = {}
 
 
-def constant(value: float, dtype: Any) -> Tensor:
+def constant(value: complex, dtype: Any) -> Tensor:
     """A 0-d tensor of `dtype` for the Python number `value`; the common ones are kept."""
     kept = _constants.get(dtype)
     if kept is None:
         kept = _constants[dtype] = {}
     t = kept.get(value)
     # -0.0 == 0.0 would find the other one, and NaN != NaN would never be found.
-    usual = value or copysign(1.0, value) > 0
+    usual = value or (not isinstance(value, complex) and copysign(1.0, value) > 0)
     if t is not None and usual:
         return t
     with quiet():

@@ -136,7 +136,7 @@ def conv_weight(
             # A sum for each image first: shorter sums, hence more precise ones.
             products = matmul(rows, columns.swapaxes(1, 2))
             total = products[0] if len(x) == 1 else np.add.reduce(products, axis=0)
-            return total.reshape(w_shape)
+            return total.reshape(w_shape).astype(x.dtype, copy=False)
     if groups == 1 and _prefers_channels_last(w_shape, dilation):
         return _weight_channels_last(g, x, w_shape, stride, padding, dilation)
     return _weight_channels_first(g, x, w_shape, stride, padding, dilation, groups)

@@ -401,7 +401,10 @@ class Engine(MersenneTwister):
         if not out.size:
             return out
         if not ((p >= 0) & (p <= 1)).all():
-            raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+            raise RuntimeError(
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error "
+                "message be improved?  If so, please report an enhancement request to PyTorch.)"
+            )
         strides = out.strides
         order = sorted(range(out.ndim), key=lambda axis: -abs(strides[axis]))
         chances = np.ascontiguousarray(p.transpose(order)).reshape(-1)

@@ -53,7 +53,7 @@ hardswish = elementwise(
     "hardswish", _hardswish, "hardswish(Tensor self) -> Tensor", floats=True, promotion="none",
     check=refuse("hardswish_cpu"), public=False,
     x=lambda k, g, x: k.where(
-        x >= 3.0, g, k.keep_where(x > -3.0, g * (x / 3 + 0.5))),
+        x <= -3.0, 0.0, k.where(x < 3.0, g * (x / 3 + 0.5), g)),
 )  # fmt: skip
 softshrink = elementwise(
     "softshrink", lambda x, width: x - np.minimum(np.maximum(x, _like(x, -width)),
@@ -104,12 +104,7 @@ def _celu(x: Any, alpha: float) -> Any:
 celu = elementwise(
     "celu", _celu, "celu(Tensor self, Scalar alpha=1.0) -> Tensor", floats=True, promotion="none",
     check=refuse("elu_cpu"), x=lambda k, g, x, alpha: k.where(
-        x > 0, g, g * k.exp(k.minimum_scalar(x, 0.0) / alpha)),
-)  # fmt: skip
-minimum_scalar = elementwise(
-    "minimum_scalar", lambda x, bound: np.minimum(x, _like(x, bound)),
-    "_minimum_scalar(Tensor self, float bound) -> Tensor",
-    x=lambda k, g, x, bound: k.keep_where(x <= bound, g), node="ClampMaxBackward0", public=False,
+        x <= 0, g * k.exp(k.keep_where(x < 0, x) / alpha), g),
 )  # fmt: skip
 
 # ---- with a slope of their own ------------------------------------------------------------------

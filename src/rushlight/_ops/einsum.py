@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Tensor
-from . import elementwise, linalg, movement, reduce
+from . import diagonals, elementwise, linalg, movement, reduce
 
 _plans: dict[tuple[str, tuple[int, ...]], tuple[list[str], str]] = {}
 _ARGUMENTS = (
@@ -221,7 +221,7 @@ def _diagonals(x: Tensor, term: str, operand: int) -> tuple[Tensor, str]:
                 f"einsum(): subscript {twice} is repeated for operand {operand} but the sizes "
                 f"don't match, {shape[second]} != {shape[first]}"
             )
-        x = movement.diagonal.call(x, 0, first, second)
+        x = diagonals.diagonal.call(x, 0, first, second)
         term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice
 
 

@@ -14,6 +14,18 @@ from .._define.kinds import bilinear, joint
 from .._define.promote import _mismatch, broadcast_error
 from .._kernels.products import matmul as _matmul
 from .movement import expand, reshape, squeeze_first, t, unsafe_view, unsqueeze, view
+from .product_errors import (
+    before_dtypes,
+    cannot_expand,
+    type_names,
+    why_not_addmm,
+    why_not_addmv,
+    why_not_baddbmm,
+    why_not_bmm,
+    why_not_dot,
+    why_not_mm,
+    why_not_mv,
+)
 
 
 def _product(x: Any, y: Any, kernel: str = "bmm") -> Any:
@@ -26,61 +38,22 @@ def _product(x: Any, y: Any, kernel: str = "bmm") -> Any:
     return _matmul(x, y)
 
 
-# Why a product is impossible. Where the dtypes differ too, PyTorch speaks of the shapes first: then
-# `refuse` asks the same question before the dtypes are compared.
-
-
-def _first(why: Any) -> Any:
-    def refuse(*values: Any) -> Exception | None:
-        arrays = (v._data if isinstance(v, Tensor) else v for v in values)
-        found: Exception | None = why(*arrays)
-        return found
-
-    return refuse
-
-
-def _why_not_mm(x: Any, y: Any) -> Exception | None:
-    if x.ndim != 2:
-        return RuntimeError("self must be a matrix")
-    if y.ndim != 2:
-        return RuntimeError("mat2 must be a matrix")
-    if x.shape[1] != y.shape[0]:
-        return RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({x.shape[0]}x{x.shape[1]} and "
-            f"{y.shape[0]}x{y.shape[1]})"
-        )
-    return None
-
-
 def _mm(x: Any, y: Any) -> Any:
-    if (error := _why_not_mm(x, y)) is not None:
-        raise error
+    if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[0]:
+        raise why_not_mm(x, y) or RuntimeError
     return _product(x, y, "addmm_impl_cpu_")
 
 
 mm = bilinear(
     "mm", _mm, "mm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.mm(g, k.t(y)), y=lambda k, g, x: k.mm(k.t(x), g),
-    refuse=_first(_why_not_mm),
+    refuse=before_dtypes(why_not_mm),
 )  # fmt: skip
 
 
-def _why_not_bmm(x: Any, y: Any) -> Exception | None:
-    if x.ndim != 3:
-        return RuntimeError("batch1 must be a 3D tensor")
-    if y.ndim != 3:
-        return RuntimeError("batch2 must be a 3D tensor")
-    if x.shape[0] != y.shape[0] or x.shape[2] != y.shape[1]:
-        return RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, "
-            f"{x.shape[2]}] but got: [{y.shape[0]}, {y.shape[1]}]."
-        )
-    return None
-
-
 def _bmm(x: Any, y: Any) -> Any:
-    if (error := _why_not_bmm(x, y)) is not None:
-        raise error
+    if x.ndim != 3 or y.ndim != 3 or x.shape[::2] != y.shape[:2]:
+        raise why_not_bmm(x, y) or RuntimeError
     return _product(x, y)
 
 
@@ -88,25 +61,12 @@ bmm = bilinear(
     "bmm", _bmm, "bmm(Tensor self, Tensor mat2) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.bmm(g, k.mT(y)), y=lambda k, g, x: k.bmm(k.mT(x), g),
     mismatch=lambda x, y: f"expected scalar type {x.type_name} but found {y.type_name}",
-    refuse=_first(_why_not_bmm),
+    refuse=before_dtypes(why_not_bmm),
 )  # fmt: skip
 
 
-def _why_not_mv(x: Any, y: Any) -> Exception | None:
-    if x.ndim == 0:
-        return IndexError("Dimension specified as 0 but tensor has no dimensions")
-    if x.ndim != 2 or y.ndim != 1:
-        return RuntimeError(f"vector + matrix @ vector expected, got 1, {x.ndim}, {y.ndim}")
-    if x.shape[1] != y.shape[0]:
-        return RuntimeError(
-            f"size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec "
-            f"({y.shape[0]})"
-        )
-    return None
-
-
 def _mv(x: Any, y: Any) -> Any:
-    if (error := _why_not_mv(x, y)) is not None:
+    if (error := why_not_mv(x, y)) is not None:
         raise error
     return _product(x, y, "addmv_impl_cpu")
 
@@ -115,36 +75,19 @@ mv = bilinear(
     "mv", _mv, "mv(Tensor self, Tensor vec) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
     x=lambda k, g, y: k.outer(g, y), y=lambda k, g, x: k.mv(k.t(x), g),
     mismatch=lambda x, y: "addmv input tensors must have the same dtype, but got "
-    f"{y.type_name}, {x.type_name}, and {y.type_name}", refuse=_first(_why_not_mv),
+    f"{y.type_name}, {x.type_name}, and {y.type_name}", refuse=before_dtypes(why_not_mv),
 )  # fmt: skip
 
 
-def _why_not_dot(x: Any, y: Any) -> Exception | None:
-    if x.ndim != 1 or y.ndim != 1:
-        return RuntimeError(f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors")
-    if x.dtype != y.dtype:
-        names = (_dtypes.from_numpy(a.dtype).type_name for a in (x, y))
-        return RuntimeError(
-            "dot : expected both vectors to have same dtype, but found " + " and ".join(names)
-        )
-    if x.shape != y.shape:
-        return RuntimeError(
-            f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to "
-            "have the same number of elements, but got "
-            f"{x.shape[0]} and {y.shape[0]} elements respectively"
-        )
-    return None
-
-
 def _dot(x: Any, y: Any) -> Any:
-    if (error := _why_not_dot(x, y)) is not None:
+    if (error := why_not_dot(x, y)) is not None:
         raise error
     return _product(x, y, "dot")
 
 
 dot = bilinear(
     "dot", _dot, "dot(Tensor self, Tensor tensor) -> Tensor", inputs=("x", "y"), same_dtype=(0, 1),
-    x=lambda g, y: g * y, y=lambda g, x: g * x, refuse=_first(_why_not_dot),
+    x=lambda g, y: g * y, y=lambda g, x: g * x, refuse=before_dtypes(why_not_dot),
 )  # fmt: skip
 
 
@@ -182,44 +125,8 @@ def _scaled(g: Any, factor: Any) -> Any:
     return g if factor == 1 else g * factor
 
 
-def _cannot_expand(bias: Any, *shape: int) -> Exception | None:
-    """Why the summand does not broadcast to the product."""
-    lead = len(shape) - bias.ndim
-    if lead < 0:
-        return RuntimeError(
-            f"expand(torch.FloatTensor{{{list(bias.shape)}}}, size={list(shape)}): the number of "
-            f"sizes provided ({len(shape)}) must be greater or equal to the number of dimensions "
-            f"in the tensor ({bias.ndim})"
-        )
-    for dim in range(len(shape) - 1, lead - 1, -1):
-        have = bias.shape[dim - lead]
-        if have not in (1, shape[dim]):
-            return RuntimeError(
-                f"The expanded size of the tensor ({shape[dim]}) must match the existing size "
-                f"({have}) at non-singleton dimension {dim}.  Target sizes: {list(shape)}.  Tensor "
-                f"sizes: {list(bias.shape)}"
-            )
-    return None
-
-
-def _names(*arrays: Any) -> list[str]:
-    return [_dtypes.from_numpy(a.dtype).type_name for a in arrays]
-
-
-def _why_not_addmm(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
-    for name, matrix in (("mat1", x), ("mat2", y)):
-        if matrix.ndim != 2:
-            return RuntimeError(f"{name} must be a matrix, got {matrix.ndim}-D tensor")
-    a, b, c = _names(bias, x, y)
-    if a != c:
-        return RuntimeError(f"self and mat2 must have the same dtype, but got {a} and {c}")
-    if b != c:
-        return RuntimeError(f"mat1 and mat2 must have the same dtype, but got {b} and {c}")
-    return _why_not_mm(x, y) or _cannot_expand(bias, x.shape[0], y.shape[1])
-
-
 def _addmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
-    if (error := _why_not_addmm(bias, x, y)) is not None:
+    if (error := why_not_addmm(bias, x, y)) is not None:
         raise error
     return _added(_product(x, y, "addmm_impl_cpu_"), bias, beta, alpha)
 
@@ -232,31 +139,12 @@ addmm = joint(
         _scaled(k.mm(g, k.t(y)), alpha) if need[1] else None,
         _scaled(k.mm(k.t(x), g), alpha) if need[2] else None),
     ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
-    refuse=_first(_why_not_addmm),
+    refuse=before_dtypes(why_not_addmm),
 )  # fmt: skip
 
 
-def _why_not_addmv(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
-    if x.ndim != 2 or y.ndim != 1 or bias.ndim > 1:
-        return RuntimeError(
-            f"vector + matrix @ vector expected, got {bias.ndim}, {x.ndim}, {y.ndim}"
-        )
-    if x.shape[1] != y.shape[0] or (bias.size != 1 and bias.shape != x.shape[:1]):
-        rows = bias.shape[0] if bias.ndim else 1
-        return RuntimeError(
-            f"size mismatch, got input ({rows}), mat ({x.shape[0]}x{x.shape[1]}), vec "
-            f"({y.shape[0]})"
-        )
-    a, b, c = _names(bias, x, y)
-    if not a == b == c:
-        return RuntimeError(
-            f"addmv input tensors must have the same dtype, but got {a}, {b}, and {c}"
-        )
-    return None
-
-
 def _addmv(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
-    if (error := _why_not_addmv(bias, x, y)) is not None:
+    if (error := why_not_addmv(bias, x, y)) is not None:
         raise error
     return _added(_product(x, y, "addmv_impl_cpu"), bias, beta, alpha)
 
@@ -269,34 +157,12 @@ addmv = joint(
         _scaled(k.outer(g, y), alpha) if need[1] else None,
         _scaled(k.mv(k.t(x), g), alpha) if need[2] else None),
     ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
-    refuse=_first(_why_not_addmv),
+    refuse=before_dtypes(why_not_addmv),
 )  # fmt: skip
 
 
-def _why_not_baddbmm(bias: Any, x: Any, y: Any, *factors: Any) -> Exception | None:
-    for operand in (y, x):
-        if operand.ndim < 3:
-            return IndexError(
-                f"Dimension out of range (expected to be in range of [{-operand.ndim}, "
-                f"{operand.ndim - 1}], but got 2)"
-            )
-    if (error := _cannot_expand(bias, x.shape[0], x.shape[1], y.shape[2])) is not None:
-        return error
-    names = [_dtypes.from_numpy(a.dtype).name for a in (bias, x, y)]
-    if names[0] != names[1]:
-        spoken = {"float32": "float", "float64": "double"}
-        a, b, c = (spoken.get(n, n) for n in names)
-        return RuntimeError(
-            f"Input dtypes must be the same, got: input {a}, batch1: {b}, batch2: {c}"
-        )
-    if names[1] != names[2]:
-        b, c = _names(x, y)
-        return RuntimeError(f"expected scalar type {b} but found {c}")
-    return _why_not_bmm(x, y)
-
-
 def _baddbmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
-    if (error := _why_not_baddbmm(bias, x, y)) is not None:
+    if (error := why_not_baddbmm(bias, x, y)) is not None:
         raise error
     return _added(_product(x, y), bias, beta, alpha)
 
@@ -310,7 +176,7 @@ baddbmm = joint(
         _scaled(k.bmm(g, k.mT(y)), alpha) if need[1] else None,
         _scaled(k.bmm(k.mT(x), g), alpha) if need[2] else None),
     ("bias", "x", "y"), inputs=("bias", "x", "y"), same_dtype=(0, 1, 2), promotion="equal",
-    refuse=_first(_why_not_baddbmm),
+    refuse=before_dtypes(why_not_baddbmm),
 )  # fmt: skip
 
 
@@ -364,7 +230,7 @@ def _why_not_linear(x: Any, w: Any, b: Any) -> Exception | None:
         return None
     if x.dtype == w.dtype == b.dtype:
         return None
-    a, c, d = _names(x, w, b)
+    a, c, d = type_names(x, w, b)
     if d != c:
         return RuntimeError(f"self and mat2 must have the same dtype, but got {d} and {c}")
     return RuntimeError(f"mat1 and mat2 must have the same dtype, but got {a} and {c}")
@@ -375,7 +241,7 @@ def _refuse_linear(x: Tensor, w: Tensor, b: Tensor | None) -> Exception | None:
     if b is not None and data.dtype != w._data.dtype and data.ndim > 2:
         if not data.flags.c_contiguous:  # PyTorch multiplies by `matmul` then
             if x._edge is None:
-                a, c = _names(data, w._data)
+                a, c = type_names(data, w._data)
                 return RuntimeError(f"expected scalar type {a} but found {c}")
             return RuntimeError(_mismatch(_core.dtype_of(x), _core.dtype_of(w)))
     return _why_not_linear(data, w._data, None if b is None else b._data)
@@ -385,7 +251,7 @@ def _linear_summand(error: Exception, x: Tensor, w: Tensor, b: Tensor | None) ->
     if b is None or not isinstance(error, ValueError):
         return None
     rows = math.prod(x._data.shape[:-1])
-    return _cannot_expand(b._data, rows, w._data.shape[0])
+    return cannot_expand(b._data, rows, w._data.shape[0])
 
 
 def _linear_named(name: str, node: str) -> Any:

@@ -341,10 +341,10 @@ rad2deg = elementwise(
 
 
 def _sinc_slope(k: Any, x: Any) -> Any:
-    """d sinc / dx, 0 at 0."""
+    """d sinc / dx, 0 at 0 and where the square of `x` is 0."""
     turned = x * math.pi
     slope = (k.cos(turned) * turned - k.sin(turned)) / (turned * x)
-    return k.where(x == 0, 0.0, slope)
+    return k.where(turned * x == 0, 0.0, slope)
 
 
 sinc = elementwise("sinc", np.sinc, _unary("sinc"), floats=True,

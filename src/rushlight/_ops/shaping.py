@@ -11,7 +11,7 @@ from .._core import Tensor, wrap
 from .._define import calls
 from .._define.kinds import linear
 from .._define.promote import broadcast_error
-from . import linalg, movement
+from . import diagonals, linalg, movement
 from .checks import canonical_dim, canonical_dims, infer_size
 
 
@@ -232,7 +232,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or the matrix with this diagonal."""
     ndim = input._data.ndim
     if ndim == 2:
-        return movement.diagonal_copy.call(input, diagonal, 0, 1)
+        return diagonals.diagonal_copy.call(input, diagonal, 0, 1)
     if ndim == 1:
         return diag_embed(input, diagonal)
     raise RuntimeError(
@@ -242,18 +242,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices with the given diagonals."""
-    return movement.diag_embed.call(input, offset, dim1, dim2)
-
-
-def trace(input: Tensor) -> Tensor:
-    """The sum of the diagonal of a matrix."""
-    if input._data.ndim != 2:
-        raise RuntimeError(
-            f"trace: expected a matrix, but got tensor with dim {input._data.ndim}"
-        )
-    if input._data.dtype.kind == "b":
-        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
-    return movement.trace.call(input)
+    return diagonals.diag_embed.call(input, offset, dim1, dim2)
 
 
 def repeat_interleave(

@@ -479,6 +479,9 @@ def _adjoint(self: Tensor) -> Tensor:
     return movement.transpose.call(self, -2, -1).conj()
 
 
+registry.public("adjoint", _adjoint, method=False)
+
+
 def _hermitian(self: Tensor) -> Tensor:
     """A matrix transposed and conjugated."""
     ndim = self._data.ndim

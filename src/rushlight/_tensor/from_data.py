@@ -22,7 +22,7 @@ def array_from(data: Any, numpy: Any = None) -> Any:
         TypeError: text.
     """
     kind = type(data)
-    if kind is float and numpy is None:
+    if kind is float and numpy is None and -1e4 < data < 1e4:  # others may overflow: quietly
         return np.array(data, _dtypes.default.numpy)
     if isinstance(data, np.ndarray | np.generic):
         return _from_numpy(np.asarray(data), numpy)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Tensor
-from .._ops import elementwise as e
 from .._ops import division, linalg, pointwise, powers
+from .._ops import elementwise as e
 from ..autograd import inplace
 
 _UNKNOWN = (str, bytes, list, tuple, dict, set, type(None))

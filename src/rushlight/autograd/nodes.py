@@ -30,7 +30,7 @@ def _next_functions(self: Node) -> tuple[tuple[Any, int], ...]:
     edges = self.edges
     order = getattr(getattr(self, "op", None), "shown_edges", None)
     if order is not None:
-        edges = [edges[i] for i in order]
+        edges = tuple(edges[i] for i in order)
     return tuple(_shown(edge) for edge in edges)
 
 

@@ -4,6 +4,7 @@ from .table import Sample, samples
 
 
 @samples("view")
+@samples("reshape_alias")
 @samples("unsafe_view")
 def view(draw):
     return [
@@ -165,6 +166,7 @@ def slice_backward(draw):
 
 
 @samples("diagonal", without=("0-d",))
+@samples("diagonal_copy", without=("0-d",))
 def diagonal(draw):
     return [
         Sample(draw.normal(3, 3), 0, 0, 1),
@@ -174,6 +176,16 @@ def diagonal(draw):
         Sample(draw.normal(1, 1), 0, 0, 1),
         Sample(draw.normal(0, 2), 0, 0, 1),
         Sample(draw.normal(2, 2), 5, 0, 1),
+    ]
+
+
+@samples("diag_embed", without=("0-d",))
+def diag_embed(draw):
+    return [
+        Sample(draw.normal(3), 0, -2, -1),
+        Sample(draw.normal(2), 1, 0, 1),
+        Sample(draw.normal(2, 3), -2, 0, 2),
+        Sample(draw.normal(2, 0), 1, -1, 0),
     ]
 
 

@@ -138,7 +138,6 @@ def celu(draw):
     ]
 
 
-@samples("minimum_scalar", torch="lambda x, bound: x.clamp(max=bound)")
 @samples("maximum_scalar", torch="lambda x, bound: x.clamp(min=bound)")
 def bounded(draw):
     return [Sample(*s.arguments, 0.05) for s in _shapes(draw.apart)]
