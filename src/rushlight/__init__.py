@@ -49,15 +49,17 @@ newaxis = None
 #: Modules that are attributes of the package once they are asked for.
 _SUBMODULES = frozenset(
     (
-        "accelerator", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps", "nn",
-        "optim", "random", "return_types", "serialization", "testing", "torch_version",
-        "utils", "version", "xpu",
+        "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps",
+        "multiprocessing", "nn", "optim", "random", "return_types", "serialization", "testing",
+        "torch_version", "utils", "version", "xpu",
     )
 )  # fmt: skip
 
 #: Names that live in a module which is loaded when they are asked for.
 _LAZY = {
     "OutOfMemoryError": "cuda.memory",
+    "autocast": "amp.autocast_mode",
+    "is_autocast_enabled": "amp.autocast_mode",
     "enable_grad": "autograd.grad_mode",
     "inference_mode": "autograd.grad_mode",
     "is_grad_enabled": "autograd.grad_mode",

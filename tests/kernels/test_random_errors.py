@@ -80,7 +80,8 @@ ERRORS = [
         "bernoulli_tensor",
         (np.array([1.5]),),
         RuntimeError,
-        "Expected p_in >= 0 && p_in <= 1 to be true, but got false.",
+        "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
+        "improved?  If so, please report an enhancement request to PyTorch.)",
     ),
     (
         "bernoulli_tensor",

@@ -70,7 +70,7 @@ def answer(request):
     if leaves:
         live = [(i, o) for i, o in enumerate(outputs) if o.requires_grad]
         starts = [torch.from_numpy(cotangent(request["key"], i, tuple(o.shape))) for i, o in live]
-        starts = [g.to(o.dtype) for g, (_, o) in zip(starts, live)]
+        starts = [g.to(o.dtype) for g, (_, o) in zip(starts, live, strict=True)]
         gradients = [None] * len(leaves)
         if live:
             try:

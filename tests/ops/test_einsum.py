@@ -35,7 +35,7 @@ EQUATIONS = [
 
 def made(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
     random = np.random.RandomState(3)
-    return [torch.tensor(random.randn(*s).tolist(), dtype=torch.float64).reshape(s) for s in shapes]
+    return [torch.from_numpy(np.asarray(random.randn(*s))) for s in shapes]
 
 
 @pytest.mark.parametrize(("equation", "shapes"), [(e, s) for e, *s in EQUATIONS])

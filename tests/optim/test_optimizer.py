@@ -220,14 +220,14 @@ def test_small_parameters_part_and_meet_again():
     together = O.Adam(ps, lr=0.1)
     apart = [O.Adam([q], lr=0.1) for q in qs]
     for i in range(8):
-        for j, (p, q) in enumerate(zip(ps, qs)):
+        for j, (p, q) in enumerate(zip(ps, qs, strict=True)):
             skipped = i in (2, 5) and j == i % 3
             for t in (p, q):
                 t.grad = None if skipped else torch.cos(t.detach() + i)
         together.step()
         for optimizer in apart:
             optimizer.step()
-    for p, q in zip(ps, qs):
+    for p, q in zip(ps, qs, strict=True):
         np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-6)
     assert [together.state[p]["step"].item() for p in ps] == [8.0, 8.0, 6.0]
 

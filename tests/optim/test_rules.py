@@ -53,7 +53,7 @@ def test_plan_computes_the_formula(rule, dtype):
     rng = np.random.default_rng(0)
     for attributes in itertools.product((False, True), repeat=len(rule.attributes)):
         arrays, counts, scalars = _arguments(rule, dtype, rng)
-        keywords = dict(zip(rule.attributes, attributes))
+        keywords = dict(zip(rule.attributes, attributes, strict=True))
         if rule.name == "radam":
             scalars["beta2"] = 0.9
         expected = rule(
@@ -68,7 +68,7 @@ def test_plan_computes_the_formula(rule, dtype):
         )
         np.testing.assert_array_equal(written["g"], arrays["g"])
         tolerance = 2e-5 if dtype == "float32" else 1e-13
-        for name, value in zip(("p", *rule.states), expected):
+        for name, value in zip(("p", *rule.states), expected, strict=False):
             np.testing.assert_allclose(written[name], value, tolerance, tolerance)
         np.testing.assert_allclose(found_counts, expected[1 + len(rule.states) :])
 
@@ -112,7 +112,7 @@ def test_gaps_and_layouts():
     for p in (scattered, transposed):
         p.grad = torch.ones(*p.shape)
     optimizer.step()
-    for p, value in zip((scattered, transposed), expected):
+    for p, value in zip((scattered, transposed), expected, strict=True):
         np.testing.assert_allclose(p.detach().numpy(), value, rtol=1e-6)
     assert base[0, 0] == -0.5
     assert base[1, 1] == 9  # what lies between is not touched
@@ -169,7 +169,7 @@ class Recorder:
             **{n: read() for n, read in scalars.items()}, **attributes,
         )  # fmt: skip
         param._data[...] = results[0]
-        for name, value in zip(rule.states + rule.counts, results[1:]):
+        for name, value in zip(rule.states + rule.counts, results[1:], strict=True):
             if name in state:
                 state[name]._data[...] = value
         _core.bump(param)
@@ -200,7 +200,7 @@ def test_a_recorder_is_offered_each_update(name):
             _core.ctx.handler = None
         results.append([p.detach().numpy() for p in ps])
         assert all(p.grad is None for p in ps)
-    for eager, recorded in zip(*results):
+    for eager, recorded in zip(*results, strict=True):
         # Counts go through float32 tensors in both; NAdam's product more often here.
         np.testing.assert_allclose(eager, recorded, rtol=1e-6)
     assert len(handler.offered) == 16

@@ -15,7 +15,7 @@ with open(os.path.join(os.path.dirname(__file__), "goldens.json"), encoding="utf
 def close(found, expected, relative, absolute):
     if isinstance(expected, list):
         assert len(found) == len(expected)
-        for f, e in zip(found, expected):
+        for f, e in zip(found, expected, strict=True):
             close(f, e, relative, absolute)
     else:
         assert found == pytest.approx(expected, rel=relative, abs=absolute)

@@ -42,6 +42,8 @@ ROOMS = {
     "": TENSORS,
 }
 PUBLIC = TENSORS | {"_serialize", "utils"}
+# The averaged model of optim.swa_utils is a module.
+ROOMS["optim"] = PUBLIC | {"nn.modules.batchnorm", "nn.modules.module"}
 #: Only the package itself and the command reach these, when they are asked for.
 TOP = {"compiler", "doctor", "viewer", "distributed"}
 MAY_REACH_TOP = {"", "cli", "_compile", *TOP}
@@ -102,7 +104,11 @@ LONG = {
 }
 
 #: Modules that PyTorch too names like a function beside them: there the function is bound.
-CLASHES = {"rushlight.autograd.gradcheck", "rushlight.nn.parallel.data_parallel"}
+CLASHES = {
+    "rushlight.autograd.gradcheck",
+    "rushlight.multiprocessing.spawn",
+    "rushlight.nn.parallel.data_parallel",
+}
 
 
 def name_of(path):

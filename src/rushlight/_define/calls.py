@@ -187,10 +187,14 @@ def _named_arguments(
 def stub(owner: Any, name: str, target: Any, method: bool) -> Any:
     """A function for ``owner.name`` that replaces itself by the guard at its first call."""
 
+    made: Any = None
+
     def first_call(*args: Any, **kwargs: Any) -> Any:
-        made = guard(name, target, method)
-        if getattr(owner, name, None) is first_call:
-            setattr(owner, name, made)
+        nonlocal made
+        if made is None:
+            made = guard(name, target, method)
+            if getattr(owner, name, None) is first_call:
+                setattr(owner, name, made)
         return made(*args, **kwargs)
 
     first_call.__name__ = first_call.__qualname__ = name

@@ -103,8 +103,20 @@ def stub_text(name: str, schemas: Sequence[str], *, method: bool = False, indent
         lines.append(f"def {name}({_parameters(shown, method)}) -> {result}: ...")
         if shown.varargs:
             lines.append(f"def {name}({_parameters(shown, method, varargs=True)}) -> {result}: ...")
+    # A type checker refuses an overload that an earlier one takes already.
+    covered = {narrow for line in lines for narrow in _narrower(line)}
+    lines = [line for line in lines if line not in covered]
     head = f"{indent}@overload\n" if len(lines) > 1 else ""
     return "".join(f"{head}{indent}{line}\n" for line in lines)
+
+
+def _narrower(line: str) -> list[str]:
+    """A declaration with one of its ``Tensor | Number`` turned into ``Number``: each in turn."""
+    parts = line.split("Tensor | Number")
+    return [
+        "Tensor | Number".join(parts[:i]) + "Number" + "Tensor | Number".join(parts[i:])
+        for i in range(1, len(parts))
+    ]
 
 
 def _parameters(shown: PythonSignature, method: bool, *, varargs: bool = False) -> str:

@@ -290,7 +290,7 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
     size = np.asarray(count, x.dtype)
     axes = (0, 2)
     center = np.true_divide(_float_sum(flat, axes), size)
-    if count == 0:
+    if x.size == 0:
         return center, center.copy()
     step = max(1, _PIECE // max(1, channels * pixels))
     rows = x.reshape(images, -1)
@@ -310,26 +310,3 @@ def batch_norm_stats(x: Array) -> tuple[Array, Array]:
             square += column_sum(centred)
     drift /= size
     return center + drift, np.true_divide(square, size) - np.square(drift)
-
-
-def layer_norm_stats(x: Array, rank: int) -> tuple[Array, Array]:
-    """Mean and biased variance over the last ``rank`` axes, kept as ones; half in, float32 out."""
-    x = np.ascontiguousarray(_widen(x))
-    lead = x.shape[: x.ndim - rank]
-    width = _product(x.shape[x.ndim - rank :])
-    shape = lead + (1,) * rank
-    flat = x.reshape(_product(lead), width)
-    size = np.asarray(width, x.dtype)
-    center = np.true_divide(_float_sum(flat, (1,)), size)[:, None]
-    if flat.size == 0:
-        return center.reshape(shape), center.reshape(shape).copy()
-    rows = flat.shape[0]
-    step = max(1, _PIECE // width)
-    scratch = np.empty((min(step, rows), width), x.dtype)
-    square = np.empty(rows, x.dtype)
-    for first in range(0, rows, step):
-        part = flat[first : first + step]
-        centred = np.subtract(part, center[first : first + step], out=scratch[: part.shape[0]])
-        np.vecdot(centred, centred, out=square[first : first + step])
-    np.true_divide(square, size, out=square)
-    return center.reshape(shape), square.reshape(shape)

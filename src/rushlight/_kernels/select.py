@@ -19,6 +19,7 @@ _BITS: dict[Any, np.dtype[Any]] = {
     np.dtype(np.int32): np.dtype(np.int32),
 }
 _FEW = 1024
+_PIECE = 1 << 16
 
 
 def keep_where(mask: Any, g: Any) -> Any:
@@ -33,10 +34,29 @@ def keep_where(mask: Any, g: Any) -> Any:
 
 def threshold_backward(g: Any, out: Any, threshold: Any) -> Any:
     """`g` where ``not out <= threshold``, else 0: NaN in `out` lets the gradient through."""
+    if g.size > _PIECE and g.shape == out.shape and g.dtype in _BITS:
+        if g.flags.c_contiguous and out.flags.c_contiguous:
+            return _threshold_by_pieces(g, out, threshold)
     mask = np.less_equal(out, threshold)
     if type(mask) is not np.ndarray:
         return np.where(mask, g.dtype.type(0), g)
     return keep_where(np.logical_not(mask, out=mask), g)
+
+
+def _threshold_by_pieces(g: Any, out: Any, threshold: Any) -> Any:
+    """The same for large arrays: the masks stay in cache."""
+    result = np.empty(g.shape, g.dtype)
+    bits = _BITS[g.dtype]
+    source, target = g.reshape(-1).view(bits), result.reshape(-1).view(bits)
+    out = out.reshape(-1)
+    for first in range(0, g.size, _PIECE):
+        part = slice(first, first + _PIECE)
+        mask = np.less_equal(out[part], threshold).view(np.int8)
+        np.subtract(mask, 1, out=mask)  # all bits where the gradient passes
+        selected = target[part]
+        np.copyto(selected, mask)
+        np.bitwise_and(selected, source[part], out=selected)
+    return result
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:

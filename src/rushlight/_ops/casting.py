@@ -47,7 +47,7 @@ alias = linear(
 # The adjoint of broadcasting; `expand` (movement.py) is its own adjoint in turn.
 sum_to = linear(
     "sum_to", _sum_to, "sum_to_size(Tensor self, SymInt[] size) -> Tensor", attrs=("shape",),
-    x=lambda k, g, x_shape: k.expand(g, x_shape), public=False,
+    x=lambda k, g, x_shape: k.expand(g, x_shape), public=False, node="SumBackward1",
 )  # fmt: skip
 zeros_like = linear(
     "zeros_like_", lambda x: np.zeros_like(x), "_zeros_like(Tensor self) -> Tensor",

@@ -11,7 +11,7 @@ from .. import _dtypes
 from .._core import Tensor
 from .._define.kinds import general, linear
 from .._define.results import return_type
-from .._kernels import reduce, special
+from .._kernels import reduce, softmax
 from .casting import cast
 from .checks import canonical_dim, canonical_dims
 
@@ -391,7 +391,7 @@ any_row = general(
 
 
 logsumexp = general(
-    "logsumexp", special.logsumexp,
+    "logsumexp", softmax.logsumexp,
     "logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor", attrs=("dims", "keepdim"),
     check=_dims_check, floats=True, promotion="float",
     x=lambda k, g, x, out, dims, keepdim: (

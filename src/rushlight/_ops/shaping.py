@@ -12,6 +12,7 @@ from .._define import calls
 from .._define.kinds import linear
 from .._define.promote import broadcast_error
 from . import diagonals, linalg, movement
+from .casting import contiguous
 from .checks import canonical_dim, canonical_dims, infer_size
 
 
@@ -255,6 +256,14 @@ def repeat_interleave(
     if dim is None:
         input, dim = flatten(input), 0
     dim = canonical_dim(dim, input._data.ndim)
+    if isinstance(repeats, int):
+        if repeats < 0:
+            raise RuntimeError("Repeats must be non-negative")
+        wide = movement.unsqueeze.call(input, dim + 1)
+        shape = input._data.shape
+        wide = movement.expand.call(wide, (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
+        joined = (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
+        return movement.view.call(contiguous.call(wide), joined)
     counts = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
     if np.any(counts < 0):
         raise RuntimeError("repeats can not be negative")

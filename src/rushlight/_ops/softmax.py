@@ -7,7 +7,7 @@ from typing import Any
 from .. import _dtypes
 from .._core import Tensor, fused
 from .._define.kinds import general
-from .._kernels import special
+from .._kernels import softmax as kernels
 from .._tensor.registry import public
 from .casting import to_copy
 from .checks import canonical_dim
@@ -45,15 +45,15 @@ def _log_softmax_gradient(k: Any, g: Any, out: Any, dim: int) -> Any:
     return g - k.exp(out) * k.sum(g, _over(out, dim), True)
 
 
-fused("softmax_backward", special.softmax_backward, _softmax_gradient)
-fused("log_softmax_backward", special.log_softmax_backward, _log_softmax_gradient)
+fused("softmax_backward", kernels.softmax_backward, _softmax_gradient)
+fused("log_softmax_backward", kernels.log_softmax_backward, _log_softmax_gradient)
 softmax = general(
-    "softmax", lambda x, dim: special.softmax(x, dim) if x.ndim else x * 0 + 1,
+    "softmax", lambda x, dim: kernels.softmax(x, dim) if x.ndim else x * 0 + 1,
     "_softmax(Tensor self, int dim) -> Tensor", check=_dim_check("softmax"), floats=True,
     x=lambda k, g, out, dim: k.softmax_backward(g, out, dim), public=False,
 )  # fmt: skip
 log_softmax = general(
-    "log_softmax", lambda x, dim: special.log_softmax(x, dim) if x.ndim else x * 0,
+    "log_softmax", lambda x, dim: kernels.log_softmax(x, dim) if x.ndim else x * 0,
     "_log_softmax(Tensor self, int dim) -> Tensor", check=_dim_check("log_softmax"), floats=True,
     x=lambda k, g, out, dim: k.log_softmax_backward(g, out, dim), public=False,
 )  # fmt: skip

@@ -90,11 +90,11 @@ def _set_grad(self: Tensor, value: Any) -> None:
 
             raise RuntimeError(
                 f"attempting to assign a gradient with dtype '{cpp_type_name(value._data.dtype)}' "
-                f"to a tensor with grad_dtype '{_core.dtype_of(self).type_name}'. The gradient must match the tensor's "
-                "grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype "
-                "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with "
-                "caution. Diverging the dtypes of a tensor and its gradient may break downstream "
-                "systems that assume they match."
+                f"to a tensor with grad_dtype '{_core.dtype_of(self).type_name}'. The gradient "
+                "must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set "
+                "the tensor's grad_dtype attribute with a specific dtype, or None to allow any "
+                "dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+                "gradient may break downstream systems that assume they match."
             )
         if value._data.shape != self._data.shape:
             raise RuntimeError(

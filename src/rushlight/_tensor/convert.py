@@ -459,6 +459,7 @@ def attach() -> None:
         "__dlpack__": exchange.dlpack, "__dlpack_device__": exchange.dlpack_device,
         "__reduce_ex__": exchange.reduce_ex, "__copy__": exchange.shallow_copy,
     }  # fmt: skip
+    to.guarded = True  # type: ignore[attr-defined]  # it tells its many forms apart by itself
     for name, function in _METHODS.items():
         put(Tensor, name, function, method=True)
     for name, function in special.items():

@@ -80,7 +80,8 @@ def attach() -> None:
         "__eq__": e.eq, "__ne__": e.ne, "__lt__": e.lt, "__le__": e.le, "__gt__": e.gt,
         "__ge__": e.ge, "__and__": e.bitwise_and, "__rand__": e.bitwise_and,
         "__or__": e.bitwise_or, "__ror__": e.bitwise_or, "__xor__": e.bitwise_xor,
-        "__rxor__": e.bitwise_xor, "__floordiv__": division.floor_divide, "__mod__": division.remainder,
+        "__rxor__": e.bitwise_xor, "__floordiv__": division.floor_divide,
+        "__mod__": division.remainder,
         "__lshift__": pointwise.bitwise_left_shift, "__rshift__": pointwise.bitwise_right_shift,
     }  # fmt: skip
     for name, row in rows.items():
@@ -100,7 +101,8 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for name, row in {
         "__iadd__": e.add, "__isub__": e.sub, "__imul__": e.mul, "__itruediv__": e.div,
-        "__ifloordiv__": division.floor_divide, "__imod__": division.remainder, "__iand__": e.bitwise_and,
+        "__ifloordiv__": division.floor_divide, "__imod__": division.remainder,
+        "__iand__": e.bitwise_and,
         "__ior__": e.bitwise_or, "__ixor__": e.bitwise_xor,
         "__ilshift__": pointwise.bitwise_left_shift, "__irshift__": pointwise.bitwise_right_shift,
     }.items():  # fmt: skip

@@ -19,6 +19,7 @@ from .._ops import (
 )
 from .._ops import einsum as einsum_family
 from .._ops import elementwise as e
+from .._ops.checks import canonical_dim
 from ..autograd import in_place_forms as forms
 from ..autograd import inplace
 from ..autograd.naming import renamed
@@ -209,7 +210,7 @@ def _register_shapes() -> None:
     public("split", splitting.split, method=False)
     public("chunk", splitting.chunk)
     public("tensor_split", splitting.tensor_split)
-    public("unbind", lambda input, dim=0: splitting.unbind.call(input, dim))
+    overloaded("unbind", ("unbind.int(Tensor self, int dim=0) -> Tensor[]", _unbind))
     public("ravel", lambda input: movement.reshape(input, (-1,)))
     public("hstack", s.as_list_stack("hstack", 1, 1), method=False)
     public("vstack", s.as_list_stack("vstack", 2, 0), method=False)
@@ -230,6 +231,13 @@ def _register_shapes() -> None:
         moveaxis="movedim", row_stack="vstack",
     )  # fmt: skip
     METHODS["sum_to_size"] = lambda self, *size: _sum_to_size(self, s.shape_of(size))
+
+
+def _unbind(x: Tensor, dim: int) -> Any:
+    if not x._data.ndim:
+        canonical_dim(dim, 0)
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    return splitting.unbind.call(x, dim)
 
 
 def _sum_to_size(self: Tensor, size: Any) -> Tensor:

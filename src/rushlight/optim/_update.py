@@ -166,7 +166,7 @@ class FormulaOptimizer(Optimizer):
                 counts = [float(state[n]._data) for n in rule.counts]
                 choices = self._choices(group, first, counts)
                 results = rule(
-                    TEN, p, p._grad, *(state[n] if n in names else None for n in rule.states),
+                    _RECORDED, p, p._grad, *(state[n] if n in names else None for n in rule.states),
                     *counts, **scalars, **dict(zip(rule.attributes, choices, strict=True)),
                 )  # fmt: skip
                 for name, value in zip(rule.states, results[1:], strict=False):
@@ -178,6 +178,25 @@ class FormulaOptimizer(Optimizer):
                 inplace.write(p, results[0])
         finally:
             _core.set_modes(*before)
+
+
+class _Recorded:
+    """TEN as the formulas want it: they bound tensors by numbers, TEN takes tensors only."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(TEN, name)
+
+    def maximum(self, x: Tensor, y: Any) -> Any:
+        return TEN.maximum(x, self._tensor(y, x))
+
+    def minimum(self, x: Tensor, y: Any) -> Any:
+        return TEN.minimum(x, self._tensor(y, x))
+
+    def _tensor(self, y: Any, like: Tensor) -> Any:
+        return y if isinstance(y, Tensor) else TEN.constant(like._data.dtype.type(y), like)
+
+
+_RECORDED = _Recorded()
 
 
 def call_closure(closure: Callable[[], Any]) -> Any:

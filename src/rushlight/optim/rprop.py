@@ -24,7 +24,7 @@ def rprop(
     agreement = g * prev
     changed = k.where(agreement < 0, step_size * shrink, step_size)
     step_size = k.where(agreement > 0, step_size * grow, changed)
-    step_size = k.clamp_scalar(step_size, smallest, largest)
+    step_size = k.minimum(k.maximum(step_size, smallest), largest)
     g = k.where(agreement < 0, 0.0, g)
     return p - k.sign(g) * step_size, g, step_size, step + 1
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ... import _dtypes
-from ..._core import Tensor
+from ..._core import Tensor, dtype_of
 from ..._ops import softmax as rows
 from ..._ops.linalg import matmul
 from ..._ops.movement import reshape
@@ -110,6 +110,14 @@ def scaled_dot_product_attention(
     return matmul(weights, v)
 
 
+def _spoken(t: Tensor) -> str:
+    """A dtype as C++ calls it."""
+    names = {"float32": "float", "float64": "double", "float16": "c10::Half",
+             "bfloat16": "c10::BFloat16", "int64": "long int", "int32": "int"}  # fmt: skip
+    name = dtype_of(t).name
+    return names.get(name, name)
+
+
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
 ) -> Tensor:
@@ -124,6 +132,12 @@ def bilinear(
     tensor([24.])
     """
     a, b, w = input1._data, input2._data, weight._data
+    if not a.dtype == b.dtype == w.dtype or (bias is not None and bias._data.dtype != w.dtype):
+        named = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+        raise RuntimeError(
+            "All tensors must have the same dtype, got "
+            + ", ".join(f"{n}: {_spoken(t)}" for n, t in named.items() if t is not None)
+        )
     if a.ndim != b.ndim:
         raise RuntimeError(
             f"bilinear(): input dimensions do not match: got {a.ndim} and {b.ndim}"

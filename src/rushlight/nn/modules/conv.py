@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import FunctionType
 from typing import Any
 
 from ..._core import Tensor
@@ -367,3 +368,16 @@ class ConvTranspose3d(_ConvTransposeNd):
     _tuple = staticmethod(_triple)
     _function = "conv_transpose3d"
     _dims = 3
+
+
+for _class in (Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d):
+    if "__init__" not in vars(_class):  # TypeErrors show the name of the class
+        _shared = _class.__init__
+        _own = FunctionType(
+            _shared.__code__, _shared.__globals__, "__init__", _shared.__defaults__,
+            _shared.__closure__,
+        )  # fmt: skip
+        _own.__kwdefaults__ = _shared.__kwdefaults__
+        _own.__annotations__ = _shared.__annotations__
+        _own.__qualname__ = f"{_class.__name__}.__init__"
+        _class.__init__ = _own  # type: ignore[method-assign]

@@ -9,7 +9,9 @@ from typing import Any
 from ..._core import Tensor
 from .. import functional as F
 from .. import init
+from ..utils.rnn import PackedSequence
 from ._making import empty_parameter, zeros_tensor
+from ._packed import forward_packed, run_packed
 from .module import Module
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
@@ -212,14 +214,11 @@ class RNNBase(Module):
     def _state_size(self, batch: int, size: int) -> tuple[int, int, int]:
         return self.num_layers * (2 if self.bidirectional else 1), batch, size
 
-    def _refuse_packed(self, input: Any) -> None:
-        if isinstance(input, tuple):
-            raise NotImplementedError(
-                f"torch.nn.{type(self).__name__}: rushlight has no PackedSequence"
-            )
-
-    def _layers(self, input: Any, states: list[Any]) -> tuple[Any, list[Any]]:
-        """All layers over (L, N, *): the output and the final states, stacked."""
+    def _layers(
+        self, input: Any, states: list[Any], counts: list[int] | None = None
+    ) -> tuple[Any, list[Any]]:
+        """All layers over (L, N, *), or over packed data with `counts` sequences at each step:
+        the output and the final states, stacked."""
         torch = import_module("rushlight")
         directions = 2 if self.bidirectional else 1
         final: list[list[Any]] = [[] for _ in states]
@@ -227,7 +226,11 @@ class RNNBase(Module):
             outputs = []
             for direction in range(directions):
                 i = layer * directions + direction
-                output, last = self._run(input, [s[i] for s in states], i, direction == 1)
+                own = [s[i] for s in states]
+                if counts is None:
+                    output, last = self._run(input, own, i, direction == 1)
+                else:
+                    output, last = run_packed(self, input, own, i, direction == 1, counts)
                 outputs.append(output)
                 for kept, state in zip(final, last, strict=True):
                     kept.append(state)
@@ -240,27 +243,24 @@ class RNNBase(Module):
         """One layer in one direction."""
         torch = import_module("rushlight")
         weights: list[Any] = self.all_weights[i]
-        w_ih, w_hh = weights[:2]
-        b_ih, b_hh = weights[2:4] if self.bias else (None, None)
-        project = weights[-1] if self.proj_size else None
         # The inputs' share of all steps in one product.
-        shares = F.linear(input, w_ih, b_ih).unbind(0)
+        shares = F.linear(input, weights[0], weights[2] if self.bias else None).unbind(0)
         outputs = []
         for share in reversed(shares) if backwards else shares:
-            h = states[0]
-            from_state: Any = F.linear(h, w_hh, b_hh)
-            if self.mode == "LSTM":
-                h, c = _step_lstm(share + from_state, states[1])
-                if project is not None:
-                    h = F.linear(h, project)
-                states = [h, c]
-            else:
-                h = _STEPS[self.mode](share, from_state, h)
-                states = [h]
-            outputs.append(h)
+            states = self._advance(weights, share, states)
+            outputs.append(states[0])
         if backwards:
             outputs.reverse()
         return torch.stack(outputs), states
+
+    def _advance(self, weights: list[Any], share: Any, states: list[Any]) -> list[Any]:
+        """The states after one step."""
+        h = states[0]
+        from_state: Any = F.linear(h, weights[1], weights[3] if self.bias else None)
+        if self.mode != "LSTM":
+            return [_STEPS[self.mode](share, from_state, h)]
+        h, c = _step_lstm(share + from_state, states[1])
+        return [F.linear(h, weights[-1]) if self.proj_size else h, c]
 
 
 class _PlainRNN(RNNBase):
@@ -268,7 +268,10 @@ class _PlainRNN(RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Output (L, N, D H) and final state (D layers, N, H)."""
-        self._refuse_packed(input)
+        if isinstance(input, PackedSequence):
+            given = None if hx is None else [hx]
+            packed, (last,) = forward_packed(self, input, given, [self.hidden_size])
+            return packed, last
         if input.dim() not in (2, 3):
             word = "tensor instead" if isinstance(self, RNN) else "instead"
             raise ValueError(
@@ -364,7 +367,10 @@ class LSTM(RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Output (L, N, D H) and final states (h, c)."""
-        self._refuse_packed(input)
+        if isinstance(input, PackedSequence):
+            own = [self.proj_size or self.hidden_size, self.hidden_size]
+            packed, final = forward_packed(self, input, hx, own)
+            return packed, tuple(final)
         if input.dim() not in (2, 3):
             raise ValueError(f"LSTM: Expected input to be 2D or 3D, got {input.dim()}D instead")
         batched = input.dim() == 3
