@@ -42,7 +42,41 @@ _reading = threading.RLock()
 
 
 class Row(Op):
-    """An `Op` with everything rendering needs. Made by the functions below."""
+    """An `Op` with everything rendering needs. Made by the functions below.
+
+    Args:
+        forward: ``(arrays and attributes in schema order) -> array``, or a tuple of the outputs
+            and then the residuals. A `np.ufunc`, or a function; one that names `k` first is
+            written over the namespace.
+        schema: PyTorch's schema string (the first one binds calls; others are its overloads).
+        inputs: names of the tensors in the schema's order; those without a formula get no gradient.
+        formulas: input name -> formula. `joint`: one formula for all of `differentiable`.
+        attrs: names of the other arguments, by default the schema's own.
+        extra, adapt: arguments of the schema that never reach the row, and the function from all
+            bound arguments to the row's own.
+        node: the Node class' name. `hidden`: users do not see the node.
+        outputs, differentiable_outputs, returns: several outputs, which of them carry gradients,
+            and what builds the result from them.
+        residuals: what the forward returns beside its outputs. `recomputed` names the float ones
+            and `recompute` computes them again from the inputs under TEN.
+        optional: inputs that may be None.
+        check: ``(arrays and attributes in schema order) -> attributes`` in normal form, raising
+            PyTorch's errors; asked before the forward, and idempotent.
+        view: the forward returns a NumPy view of the first input.
+        same_dtype: positions of the inputs that must agree; `promotion` says what happens if they
+            do not: "same", "float", "compare" (converted), "equal" (refused, by `mismatch`),
+            "none".
+        broadcasts: positions of the inputs that broadcast.
+        floats, floats_of: integers become the default dtype and half precision is computed in
+            float32 (judged by this input).
+        scalars: the second operand may be a Python number on the fast path.
+        output_dtype: "same" (half results are rounded) or "bool".
+        integers_end: results of integer dtype carry no gradient (casts).
+        kernel: PyTorch's kernel name in "not implemented for" errors, where integers are refused;
+            `refuse` finds other refusals; `explain` turns a kernel's exception into PyTorch's.
+        own_complex: the formulas are right for complex values as they stand (autograd/passes.py).
+        public: whether the schema's name becomes ``torch.<name>``.
+    """
 
     def __init__(
         self,
@@ -73,10 +107,7 @@ class Row(Op):
         promotion: str = "none",
         output_dtype: str = "same",
         returns: Callable[..., Any] | None = None,
-        samples: Callable[..., Any] | None = None,
         public: bool = True,
-        jvp: Callable[..., Any] | None = None,
-        doc: str = "",
         hidden: bool = False,
         own_complex: bool = False,
         extra: tuple[str, ...] = (),
@@ -105,7 +136,6 @@ class Row(Op):
         )
         self.outputs = outputs
         self.differentiable_outputs = differentiable_outputs or (True,) * outputs
-        self.always_slots = False
         self.residuals = residuals
         self.n_residuals = len(residuals)
         self.recompute = recompute
@@ -121,9 +151,6 @@ class Row(Op):
         self.promotion = promotion
         self.output_dtype = output_dtype
         self.returns = returns
-        self.samples = samples
-        self.jvp = jvp
-        self.doc = doc
         self.hidden = hidden
         self.own_complex = own_complex
         self.mismatch = mismatch
@@ -380,7 +407,7 @@ _ROW_OPTIONS = frozenset(
         "attrs", "node", "joint", "differentiable", "outputs", "differentiable_outputs",
         "residuals", "recompute", "recomputed", "optional", "check", "view", "same_dtype",
         "broadcasts", "floats", "floats_of", "scalars", "promotion", "output_dtype", "returns",
-        "samples", "public", "jvp", "doc", "inputs",
+        "public", "inputs",
         "hidden", "own_complex", "mismatch", "explain", "extra", "adapt", "integers_end", "kernel",
         "refuse",
     )

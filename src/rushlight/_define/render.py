@@ -253,7 +253,7 @@ class Template:
         dead = [i for i in range(row.outputs) if i not in live]
         if dead:
             add("    " + " = ".join(f"t{i}._edge" for i in dead) + " = None")
-        if len(live) == 1 and not row.always_slots:
+        if len(live) == 1:
             add(f"    t{live[0]}._edge = n")
         else:
             for i in live:
@@ -276,7 +276,7 @@ class Template:
         add("  def lifted(self, k, g, keep):" if lifted else "  def raw(self, g, keep):")
         edges = ", ".join(f"e{i}" for i in diff)
         add(f"    {edges}{',' if len(diff) == 1 else ''} = self.edges")
-        if len([f for f in row.differentiable_outputs if f]) > 1 or row.always_slots:
+        if len([f for f in row.differentiable_outputs if f]) > 1:
             live = [i for i, flag in enumerate(row.differentiable_outputs) if flag]
             add("    " + ", ".join(f"g{i}" for i in live) + (",)" if len(live) == 1 else "")
                 + " = " + ", ".join(f"g.get({i})" for i in live))  # fmt: skip
@@ -360,7 +360,7 @@ class Template:
 
     def _output_edge(self, index: int) -> str:
         row = self.row
-        several = sum(row.differentiable_outputs) > 1 or row.always_slots
+        several = sum(row.differentiable_outputs) > 1
         return f"Slot(self, {index})" if several else "self"
 
     def _recompute(

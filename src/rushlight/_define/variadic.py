@@ -94,7 +94,6 @@ class VariadicRow(Op):
         formula: Callable[..., Any] | None,
         check: Callable[..., Any] | None,
         promotes: bool,
-        samples: Any,
     ) -> None:
         super().__init__(name, "variadic")
         arguments, self.public_name = quick_parse(schema)
@@ -112,7 +111,6 @@ class VariadicRow(Op):
         self.formula_names = _parameters(formula) if formula is not None else ()
         self.check = check
         self.promotes = promotes
-        self.samples = samples
         self.view = False
         self.outputs = 1
         self.public = True
@@ -120,7 +118,6 @@ class VariadicRow(Op):
         self.optional: tuple[str, ...] = ()
         self.extra: tuple[str, ...] = ()
         self.adapt = None
-        self.doc = ""
         self.node_name = _camel(name) + "Backward0"
         self.node = type(
             self.node_name, (VariadicNode,),
@@ -219,7 +216,6 @@ def variadic(
     *,
     check: Callable[..., Any] | None = None,
     promotes: bool = True,
-    samples: Any = None,
 ) -> VariadicRow:
     """A row over a list of tensors; see the module's docstring."""
-    return VariadicRow(name, forward, schema, formula, check, promotes, samples)
+    return VariadicRow(name, forward, schema, formula, check, promotes)
