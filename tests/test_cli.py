@@ -326,8 +326,6 @@ def test_info(tmp_path):
         "BLAS",
         "processors",
         "compile",
-        "mpi",
-        "cuda",
         "examples",
         f"pytest {pytest.__version__}",
     ):

@@ -17,8 +17,6 @@ from rushlight._version import __rushlight_version__, __version__
 
 EXTRAS = {
     "compile": ("llvmlite",),
-    "mpi": ("mpi4py",),
-    "cuda": ("cupy",),
     "examples": ("matplotlib",),
     "test": ("pytest", "hypothesis"),
 }

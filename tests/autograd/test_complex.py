@@ -33,7 +33,9 @@ def test_both_orders(function):
 
 def test_absolute_value():
     torch.manual_seed(0)
-    assert torch.autograd.gradcheck(lambda z, w: (z * w).abs(), (numbers(3), numbers(3)))
+    inputs = numbers(3), numbers(3)
+    assert torch.autograd.gradcheck(lambda z, w: (z * w).abs(), inputs)
+    assert torch.autograd.gradgradcheck(lambda z, w: (z * w).abs(), inputs)
 
 
 def test_real_input_gets_a_real_gradient():

@@ -164,6 +164,23 @@ def test_persistent_workers():
         assert lists(sharded) == [[0, 2, 4, 6], [1, 3, 5]]
 
 
+class Uneven(IterableDataset):
+    """The first worker's part ends while the second one still works on its own."""
+
+    def __iter__(self):
+        number = get_worker_info().id
+        for i in range(5 if number else 1):
+            if number:
+                time.sleep(0.1)
+            yield 10 * number + i
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_worker_that_has_ended_is_no_failure(in_order):
+    loader = DataLoader(Uneven(), None, num_workers=2, prefetch_factor=3, in_order=in_order)
+    assert sorted(loader) == [0, 10, 11, 12, 13, 14]
+
+
 def test_workers_end_with_the_iterator():
     iterator = iter(DataLoader(range(100), num_workers=2))
     next(iterator)

@@ -39,13 +39,18 @@ complex_row = linear(
 conj_row = linear(
     "conj", lambda x: np.conjugate(x) if x.dtype.kind == "c" else x.copy(),
     "conj_physical(Tensor self) -> Tensor", x=lambda k, g: k.conj(g),
-    own_complex=True,
+    own_complex=True, public=False,
 )  # fmt: skip
 
 
 def conj(input: Any) -> Any:
     """The complex conjugate; a real tensor itself."""
     return conj_row.call(input) if input._data.dtype.kind == "c" else input
+
+
+def conj_physical(input: Any) -> Any:
+    """The complex conjugate, as `conj`: rushlight knows no other kind."""
+    return conj(input)
 
 
 def complex(real: Tensor, imag: Tensor, *, out: Any = None) -> Tensor:
@@ -111,8 +116,8 @@ def _set_part(part: Any) -> Any:
     return setter
 
 
-for _function in (complex, real, imag, conj):
+for _function in (complex, real, imag, conj, conj_physical):
     _function.__module__ = "torch"
-    public(_function.__name__, _function, method=_function is conj)
+    public(_function.__name__, _function, method=_function in (conj, conj_physical))
 METHODS["real"] = property(real, _set_part(real))
 METHODS["imag"] = property(imag, _set_part(imag))

@@ -212,7 +212,7 @@ square = elementwise(
 )
 abs_ = elementwise(
     "abs", not_of_booleans("abs_cpu", np.absolute), _unary("abs"),
-    x=lambda k, g, x: g * k.sign(x),
+    x=lambda k, g, x: g * k.sgn(x),
 )  # fmt: skip
 
 
@@ -224,8 +224,17 @@ def _sign(x: Any) -> Any:
     return np.where(x == x, out, x.dtype.type(0)) if x.dtype.kind == "f" else out
 
 
+def _sgn_gradient(k: Any, g: Any, x: Any, x_dtype: Any) -> Any:
+    """Zero for real x; z / |z| turns with the angle of a complex z and ignores its length."""
+    if x_dtype.kind != "c":
+        return k.zeros_like_(g)
+    size, direction = k.abs(x), k.sgn(x)
+    turning = g - k.real(g * k.conj(direction)) * direction
+    return k.where(size == 0, 0.0, turning / size)
+
+
 sign = elementwise("sign", _sign, _unary("sign"), x=lambda k, g: k.zeros_like_(g))
-sgn = elementwise("sgn", _sign, _unary("sgn"), x=lambda k, g: k.zeros_like_(g))
+sgn = elementwise("sgn", _sign, _unary("sgn"), x=_sgn_gradient, own_complex=True)
 floor = elementwise(
     "floor", not_of_booleans("floor_vml_cpu", np.floor), _unary("floor"),
     x=lambda k, g: k.zeros_like_(g),

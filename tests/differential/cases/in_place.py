@@ -97,6 +97,10 @@ x = a * 1; x.nan_to_num_(); x
 x = a * 1; x.requires_grad_(False)
 x = a * 1; x.set_(b); x
 x = a * 1; x.swapaxes_(0, 1); x
+x = a * 1; x.swapdims_(0, 1); x
+x = a * 1; x.deg2rad_(); x
+x = a * 1; x.rad2deg_(); x
+x = a * 1; x.sinc_(); x
 x = a * 1; y = x.view(-1); y.mul_(2); x
 x = a * 1; y = x.t(); y[0].mul_(2); x
 x = a * 1; y = x[1:]; x.mul_(2); y

@@ -129,3 +129,23 @@ torch.neg(m)
 """,
     "pointwise",
 )
+# Complex numbers: values, and gradients of real inputs through them.
+CASES += lines(
+    """
+torch.complex(a, b)
+torch.complex(a, b).real * 2
+torch.complex(a, b).imag * 2
+torch.complex(a, b).abs()
+torch.conj_physical(torch.complex(a, b)).imag
+(torch.complex(a, b) * torch.complex(b, a)).abs()
+(torch.complex(a, b) / torch.complex(p, g)).imag
+torch.complex(a, b).exp().real
+(torch.complex(a, b) ** 2).imag
+(torch.complex(a, b) * a).real
+(torch.complex(a, b) @ torch.complex(b, a).t()).abs()
+torch.complex(a, b).sgn()
+torch.conj_physical(a)
+torch.imag(a)
+""",
+    "sum",
+)

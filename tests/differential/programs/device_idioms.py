@@ -5,6 +5,8 @@ import os
 import torch
 import torch.nn as nn
 
+torch.manual_seed(0)
+
 device = (
     "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 )

@@ -174,7 +174,9 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         """The next message of any worker."""
         deadline = time.monotonic() + self._timeout if self._timeout > 0 else None
         while True:
-            expected = {self._owner[n] for n in self._owner if n not in self._results}
+            # Of a worker that has retired nothing comes any more, and it may end at any time.
+            waiting = {i for n, i in self._owner.items() if n not in self._results}
+            expected = {i for i in waiting if self._workers[i].active}
             links = {self._workers[i].link: self._workers[i] for i in expected}
             sentinels = {self._workers[i].process.sentinel: self._workers[i] for i in expected}
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
