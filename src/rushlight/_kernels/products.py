@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import blas
+from .memory import keep_freed_memory
 
 # OpenBLAS itself runs products of fewer multiply-adds on one thread.
 _THREADED = 1 << 18
@@ -34,15 +35,17 @@ class _Pace:
     Attributes:
         best: the least seconds for a multiply-add that a threaded product has shown.
         alone_until: until when products run on one thread.
-        pause: how long the next such while is.
+            pause: how long the next such while is.
+        large: whether large products have been seen.
     """
 
-    __slots__ = ("alone_until", "best", "pause")
+    __slots__ = ("alone_until", "best", "large", "pause")
 
     def __init__(self) -> None:
         self.best = 1e-9
         self.alone_until = 0.0
         self.pause = _SHORTEST
+        self.large = False
 
 
 _pace = _Pace()
@@ -59,8 +62,12 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
         return _alone(x, y, out)
     found = _matmul(x, y, out=out)
     seconds = perf_counter() - began
-    if work >= _LEARNED and seconds < pace.best * work:
-        pace.best = seconds / work
+    if work >= _LEARNED:
+        if seconds < pace.best * work:
+            pace.best = seconds / work
+        if not pace.large:
+            pace.large = True
+            keep_freed_memory()
     if seconds > _LATE and seconds > 6 * pace.best * work + _LATE:
         pace.alone_until = began + seconds + pace.pause
         pace.pause = min(_LONGEST, 2 * pace.pause)
