@@ -10,6 +10,7 @@ from __future__ import annotations
 from math import e, inf, nan, pi
 from typing import Any
 
+from . import _importing  # isort: skip - before everything that takes time
 from . import _dtypes
 from ._alias import as_torch
 from ._core import Tensor
@@ -44,13 +45,15 @@ from ._tensor import assemble, registry
 from ._tensor.device import CONSTANTS, Size, device, layout, memory_format
 from ._version import __rushlight_version__, __version__
 
+_importing.done()
+
 newaxis = None
 
 #: Modules that are attributes of the package once they are asked for.
 _SUBMODULES = frozenset(
     (
         "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps",
-        "multiprocessing", "nn", "optim", "random", "return_types", "serialization", "testing",
+        "multiprocessing", "nn", "optim", "random", "return_types", "serialization",
         "torch_version", "utils", "version", "xpu",
     )
 )  # fmt: skip

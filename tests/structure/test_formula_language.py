@@ -30,7 +30,7 @@ BUILTINS = {
     "sorted", "sum", "tuple", "zip", "isinstance", "NotImplementedError",
 }  # fmt: skip
 #: Attributes of values that do not depend on their numbers, and methods of lists.
-STATIC = {"shape", "ndim"}
+STATIC = {"shape", "ndim", "kind"}  # `kind`: of an <input>_dtype, "c" for complex
 LISTS = {"append", "extend"}
 STATEMENTS = (
     ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.If, ast.For, ast.Expr, ast.Raise,

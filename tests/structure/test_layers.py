@@ -24,6 +24,7 @@ TENSORS = CORE | {"_alias", "_ops", "_tensor", "_version", "autograd"}
 ROOMS = {
     "_dtypes": set(),
     "_version": set(),
+    "_importing": set(),
     "_missing": set(),
     "_alias": {"_missing"},
     "_kernels": set(),

@@ -35,7 +35,7 @@ class _Pace:
     Attributes:
         best: the least seconds for a multiply-add that a threaded product has shown.
         alone_until: until when products run on one thread.
-            pause: how long the next such while is.
+        pause: how long the next such while is.
         large: whether large products have been seen.
     """
 

@@ -354,3 +354,13 @@ def put(draw):
         Sample(draw.normal(), np.array(0), draw.normal(), False),
         Sample(draw.normal(2), draw.integers(0, 2, 0), draw.normal(0), True),
     ]
+
+
+@samples(
+    "pack_padded_sequence", torch="lambda x, i: x.flatten(0, 1)[i]", without=("0-d", "empty")
+)
+def pack_padded_sequence(draw):
+    return [
+        Sample(draw.normal(3, 2), np.array([0, 1, 2, 5])),
+        Sample(draw.normal(2, 2, 3), np.array([0, 2, 3])),
+    ]
