@@ -13,9 +13,11 @@ import argparse
 import json
 import os
 import pathlib
+import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -81,6 +83,8 @@ class Library:
 
 def start_up(commands, environment, rounds):
     """Seconds from interpreter start to the end of each command, alternating; medians."""
+    for command in commands.values():  # writes bytecode, as installing a package does
+        subprocess.run(command, env=environment, check=True)
     found = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -113,6 +117,17 @@ def compare(names, torch_python, rounds, seconds, environment):
     return rows
 
 
+def processor():
+    """The processor's name and how many of it there are."""
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next(line.split(":")[1].strip() for line in file if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    return f"{os.cpu_count()} x {name}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
@@ -133,6 +148,8 @@ def main():
     environment = {k: v for k, v in os.environ.items()
                    if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}  # fmt: skip
     environment["PYTHONPATH"] = str(SOURCE)
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="rushlight-bytecode-")
     names = options.names or [*WORKLOADS, "start"]
     rows = compare([n for n in names if n != "start"], options.torch_python, options.rounds,
                    options.seconds, environment)  # fmt: skip
@@ -154,7 +171,8 @@ def main():
         )
         rows.append({"workload": "start", "seconds": times, "ratio_to_numpy": ratio})
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        machine = {"processor": processor(), "python": sys.version.split()[0]}
+        options.json.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ _THREADED = 1 << 18
 # From this size on the time is that of the arithmetic, and the best rate can be learned.
 _LEARNED = 1 << 21
 _LATE = 1e-3
-_SHORTEST, _LONGEST = 0.25, 4.0
+_SHORTEST, _LONGEST = 0.02, 0.64
 
 _matmul = np.matmul
 
@@ -71,8 +71,8 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
     if seconds > _LATE and seconds > 6 * pace.best * work + _LATE:
         pace.alone_until = began + seconds + pace.pause
         pace.pause = min(_LONGEST, 2 * pace.pause)
-    elif pace.pause > _SHORTEST and began > pace.alone_until + pace.pause:
-        pace.pause = _SHORTEST
+    elif pace.pause > _SHORTEST:
+        pace.pause /= 2
     return found
 
 
