@@ -144,6 +144,9 @@ def _imports():
     return lines
 
 
+registry.load_late()
+
+
 def make():
     """The text of the stub."""
     lines = [DOCSTRING, *_imports(), HEADER]

@@ -78,7 +78,7 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     """Public functions and submodules, made when first used."""
-    target = registry.FUNCTIONS.get(name)
+    target = registry.function(name)
     if target is not None:
         found = globals()[name] = registry.resolve(target, name)
         return found
@@ -96,7 +96,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *registry.FUNCTIONS, *_LAZY, *_SUBMODULES, *CONSTANTS})
+    return sorted({*globals(), *registry.FUNCTIONS, *registry.LATE_NAMES, *_LAZY, *_SUBMODULES, *CONSTANTS})
 
 
 __all__ = [

@@ -403,15 +403,20 @@ def stale(node: Node, number: int) -> None:
 class Namespace:
     """Kernels that a formula reaches as ``k.name``."""
 
+    #: Loads the families of rows that are not loaded with the package; answers whether it did.
+    load_late: Callable[[], bool] | None = None
+
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __repr__(self) -> str:
         return self._name
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
+    def __getattr__(self, name: str) -> Any:
+        load = type(self).load_late
+        if load is not None and load():
+            return getattr(self, name)
+        raise AttributeError(f"{self._name} has no kernel {name!r}: it is not a row")
 
 
 class RawNamespace(Namespace):

@@ -108,6 +108,7 @@ def test_every_function_has_a_case() -> None:
         texts += [Path(str(module.__file__)).read_text(encoding="utf-8")]
         texts += [case.text for case in getattr(module, "CASES", ())]
     named = set(re.findall(r"\w+", "\n".join(texts)))
+    registry.load_late()
     tables = (registry.FUNCTIONS, registry.METHODS, registry.NN_FUNCTIONS)
     missing = {name for table in tables for name in table if not name.startswith("__")} - named
     assert not missing, f"no case names {sorted(missing)}"

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import rushlight._ops
+import rushlight.nn.functional
 from rushlight._core import FUSED, OPS, RAW, TEN
 from rushlight._define.schema import parse
 from rushlight.compiler.record import RecNamespace

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from .. import _dtypes
-from .._core import Tensor
+from .._core import Namespace, Tensor
 from .._define import binding
 from .._ops import (  # noqa: F401 - each registers its public names
     activation,
     complexes,
-    composed,
-    conv,
     copying,
-    dropout,
-    embedding,
-    image,
     index,
-    loss,
     masking,
-    norm,
-    pad,
-    pool,
     scatter_reduce,
     scattering,
     searching,
@@ -53,6 +44,7 @@ binding.configure(
                    complex: _dtypes.complex128},
 )  # fmt: skip
 registry.register_rows()
+Namespace.load_late = registry.load_late
 registry.attach()
 attributes.attach()
 convert.attach()

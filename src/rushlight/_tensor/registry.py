@@ -109,13 +109,55 @@ def _settle_aliases() -> None:
             METHODS[alias] = METHODS[name]
 
 
-def register_rows() -> None:
+#: Families that are loaded when one of their functions is first wanted. None has a method.
+_LATE_FAMILIES = (
+    "composed", "conv", "dropout", "embedding", "image", "loss", "norm", "pad", "pool",
+)  # fmt: skip
+#: The names that they give to the torch namespace (tests/structure/test_late.py keeps it true).
+LATE_NAMES = frozenset(
+    """
+    adaptive_avg_pool1d alpha_dropout alpha_dropout_ avg_pool1d avg_pool2d avg_pool3d batch_norm
+    bilinear binary_cross_entropy_with_logits channel_shuffle constant_pad_nd conv1d conv2d
+    conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution cosine_similarity
+    dropout dropout_ embedding feature_alpha_dropout feature_alpha_dropout_ feature_dropout
+    feature_dropout_ group_norm instance_norm layer_norm max_pool1d max_pool1d_with_indices
+    max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle rms_norm rrelu
+    rrelu_ selu selu_
+    """.split()
+)
+_loaded_late = False
+
+
+def load_late() -> bool:
+    """Load the late families; False if they were loaded before."""
+    global _loaded_late
+    if _loaded_late:
+        return False
+    _loaded_late = True
+    from importlib import import_module
+
+    for family in _LATE_FAMILIES:
+        import_module(f".._ops.{family}", __package__)
+    register_rows(methods=False)
+    return True
+
+
+def function(name: str) -> Any:
+    """The registered target of ``torch.<name>``, or None."""
+    found = FUNCTIONS.get(name)
+    if found is None and name in LATE_NAMES:
+        load_late()
+        found = FUNCTIONS.get(name)
+    return found
+
+
+def register_rows(methods: bool = True) -> None:
     """Rows that are public under their schema's name."""
     for row in OPS.values():
         if getattr(row, "public", False):
             first = row.schemas[0].partition("(")[2]
             FUNCTIONS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
-            if first.startswith("Tensor") and " self" in first.partition(",")[0]:
+            if methods and first.startswith("Tensor") and " self" in first.partition(",")[0]:
                 METHODS.setdefault(row.public_name, row)  # type: ignore[attr-defined]
     _settle_aliases()
 

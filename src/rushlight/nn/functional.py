@@ -142,6 +142,7 @@ from ._functional.vision import (
 )  # fmt: skip
 
 # Dropout, embedding and one_hot are rows of other families.
+_registry.load_late()
 for _name, _target in _registry.NN_FUNCTIONS.items():
     if _name not in globals():
         _registry.put(_sys.modules[__name__], _name, _target)
