@@ -96,7 +96,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *registry.FUNCTIONS, *registry.LATE_NAMES, *_LAZY, *_SUBMODULES, *CONSTANTS})
+    functions = {*registry.FUNCTIONS, *registry.LATE_NAMES}
+    return sorted({*globals(), *functions, *_LAZY, *_SUBMODULES, *CONSTANTS})
 
 
 __all__ = [
