@@ -23,7 +23,7 @@ from numpy._core import umath as _umath
 from . import _dtypes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 new = object.__new__
 next_sequence: Callable[[], int] = itertools.count(1).__next__
@@ -580,10 +580,6 @@ class Op:
 
 #: Every row by name; the tests, the compiler and the documentation read it.
 OPS: dict[str, Op] = {}
-
-
-def ops() -> Iterator[Op]:
-    return iter(OPS.values())
 
 
 def dtype_of(t: Tensor) -> _dtypes.dtype:

@@ -14,8 +14,6 @@ FLOAT16 = np.dtype(np.float16)
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 INT64 = np.dtype(np.int64)
-INT32 = np.dtype(np.int32)
-BOOL = np.dtype(np.bool_)
 
 #: Dtypes that are stored as they are and computed in float32 (design.md, "Settle early" 2).
 LOW_PRECISION = frozenset((BFLOAT16, FLOAT16))

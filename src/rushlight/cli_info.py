@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import glob
 import importlib.metadata
 import importlib.util
 import os
@@ -13,6 +12,7 @@ import sys
 import numpy as np
 
 from rushlight._alias import SHIM_DIRECTORY
+from rushlight._kernels import blas
 from rushlight._version import __rushlight_version__, __version__
 
 EXTRAS = {
@@ -116,11 +116,10 @@ def blas_lines(
     """
     build = np.show_config(mode="dicts").get("Build Dependencies", {}).get("blas", {})
     rows = [("library", f"{build.get('name', 'unknown')} {build.get('version', '')}".rstrip())]
-    library = _openblas()
-    core = _ask(library, "get_corename", ctypes.c_char_p)
-    if isinstance(core, bytes):
-        rows.append(("core type", core.decode()))
-    elif library is None:
+    core = blas.function("get_corename", ctypes.c_char_p)
+    if core is not None:
+        rows.append(("core type", core().decode()))
+    elif blas.library() is None:
         rows.append(("core type", "not known (NumPy's BLAS is not OpenBLAS, or was not found)"))
     if flags:
         rows.append(("processor", f"{_VECTORS[_level_of(flags)]} ({platform.machine()})"))
@@ -157,52 +156,12 @@ def core_type_warning(forced: str | None, flags: frozenset[str]) -> str | None:
     )
 
 
-def _openblas() -> ctypes.CDLL | None:
-    """The OpenBLAS that NumPy has loaded: opening it again gives the same copy."""
-    for path in _openblas_paths():
-        try:
-            return ctypes.CDLL(path)
-        except OSError:
-            continue
-    return None
-
-
-def _openblas_paths() -> list[str]:
-    package = os.path.dirname(os.path.abspath(np.__file__))
-    paths = []
-    for folder in (os.path.join(os.path.dirname(package), "numpy.libs"), package + "/.dylibs"):
-        paths += sorted(glob.glob(os.path.join(glob.escape(folder), "*openblas*")))
-    try:
-        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-            for line in file:
-                path = line.rstrip("\n").partition("/")[2]
-                if "openblas" in os.path.basename(path) and "/" + path not in paths:
-                    paths.append("/" + path)
-    except OSError:
-        pass
-    return paths
-
-
-def _ask(library: ctypes.CDLL | None, question: str, answer_type: type) -> object:
-    """The answer of an argumentless OpenBLAS function, under any of its builds' names."""
-    for name in (
-        f"{prefix}openblas_{question}{suffix}"
-        for prefix in ("scipy_", "")
-        for suffix in ("64_", "", "_64")
-    ):
-        function = getattr(library, name, None)
-        if function is not None:
-            function.restype, function.argtypes = answer_type, ()
-            return function()
-    return None
-
-
 def _threads() -> list[tuple[str, str]]:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     rows = [("processors", f"{usable} usable of {os.cpu_count()}")]
-    threads = _ask(_openblas(), "get_num_threads", ctypes.c_int)
+    threads = blas.function("get_num_threads", ctypes.c_int)
     if threads is not None:
-        rows.append(("BLAS", str(threads)))
+        rows.append(("BLAS", str(threads())))
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         if variable in os.environ:
             rows.append(("set by", f"{variable}={os.environ[variable]}"))

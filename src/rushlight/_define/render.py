@@ -379,7 +379,7 @@ class Template:
                 arguments.append(f"k.load(self, {numbers[p]}, self.s{numbers[p]}, {edge})")
             else:
                 arguments.append(f"self.a{row.attrs.index(p)}")
-        add(f"{pad}if k is RAW or not k.differentiable:")
+        add(f"{pad}if not k.differentiable:")
         for p in residuals:
             j = numbers[p]
             add(f"{pad}  q_{p} = k.load(self, {j}, self.s{j}, None)")

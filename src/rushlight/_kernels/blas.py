@@ -8,44 +8,64 @@ from typing import Any
 
 import numpy as np
 
-_PREFIXES = ("scipy_openblas_", "openblas_")
-_SUFFIXES = ("64_", "")
+_PREFIXES = ("scipy_", "")
+_SUFFIXES = ("64_", "", "_64")
 
 
-def _libraries() -> list[str]:
+def _paths() -> list[str]:
     """Where it may lie: beside the package, or among the loaded libraries."""
-    package = os.path.dirname(np.__file__)
+    package = os.path.dirname(os.path.abspath(np.__file__))
     found = []
     for folder in (f"{package}.libs", os.path.join(package, ".libs"),
                    os.path.join(package, ".dylibs")):  # fmt: skip
         if os.path.isdir(folder):
-            found += [os.path.join(folder, n) for n in os.listdir(folder) if "openblas" in n]
+            found += [os.path.join(folder, n) for n in sorted(os.listdir(folder))
+                      if "openblas" in n]  # fmt: skip
     try:
-        with open("/proc/self/maps", encoding="utf-8") as maps:
-            paths = {line.split()[-1] for line in maps if "openblas" in line}
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
+            for line in maps:
+                path = "/" + line.rstrip("\n").partition("/")[2]
+                if "openblas" in os.path.basename(path) and path not in found:
+                    found.append(path)
     except OSError:
-        paths = set()
-    return found + sorted(path for path in paths if path not in found)
+        pass
+    return found
+
+
+@functools.lru_cache(maxsize=1)
+def library() -> Any:
+    """The loaded OpenBLAS, None without one: opening it again gives the same copy."""
+    import ctypes
+
+    for path in _paths():
+        try:
+            return ctypes.CDLL(path)
+        except OSError:
+            continue
+    return None
+
+
+def function(name: str, answer: Any, *arguments: Any) -> Any:
+    """OpenBLAS's function ``openblas_<name>`` under any of its builds' names, or None.
+
+    Args:
+        answer: the ctypes type it returns; None for none.
+        arguments: the ctypes types it takes.
+    """
+    for prefix in _PREFIXES:
+        for suffix in _SUFFIXES:
+            found = getattr(library(), f"{prefix}openblas_{name}{suffix}", None)
+            if found is not None:
+                found.restype, found.argtypes = answer, arguments
+                return found
+    return None
 
 
 @functools.lru_cache(maxsize=1)
 def controls() -> tuple[Any, Any] | None:
     """The functions that set and get the number of threads; None without OpenBLAS."""
-    import ctypes
+    from ctypes import c_int
 
-    for path in _libraries():
-        try:
-            library = ctypes.CDLL(path)
-        except OSError:
-            continue
-        for prefix in _PREFIXES:
-            for suffix in _SUFFIXES:
-                try:
-                    setter = getattr(library, f"{prefix}set_num_threads{suffix}")
-                    getter = getattr(library, f"{prefix}get_num_threads{suffix}")
-                except AttributeError:
-                    continue
-                setter.argtypes, setter.restype = (ctypes.c_int,), None
-                getter.argtypes, getter.restype = (), ctypes.c_int
-                return setter, getter
-    return None
+    setter = function("set_num_threads", None, c_int)
+    getter = function("get_num_threads", c_int)
+    return None if setter is None or getter is None else (setter, getter)

@@ -153,21 +153,22 @@ def _squeezed(x: Any, dims: Any) -> Any:
     return x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in dims or n != 1))
 
 
-squeeze = linear(
-    "squeeze", _squeezed, "squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", attrs=("dims",),
-    check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
-    x=lambda k, g, x_shape: k.reshape(g, x_shape), public=False,
-)  # fmt: skip
+def _squeeze_named(name: str, node: str) -> Any:
+    """All dims and several dims are one row; PyTorch's nodes tell them apart."""
+    return linear(
+        name, _squeezed, "squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)", attrs=("dims",),
+        check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
+        x=lambda k, g, x_shape: k.reshape(g, x_shape), node=node, public=False,
+    )  # fmt: skip
+
+
+squeeze = _squeeze_named("squeeze", "SqueezeBackward0")
+squeeze_several = _squeeze_named("squeeze_several", "SqueezeBackward2")
 squeeze_one = linear(
     "squeeze_one", lambda x, dim: _squeezed(x, (dim,)),
     "squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)",
     check=lambda x, dim: (canonical_dim(dim, x.ndim),), view=True,
     x=lambda k, g, x_shape: k.reshape(g, x_shape), node="SqueezeBackward1", public=False,
-)  # fmt: skip
-squeeze_several = linear(
-    "squeeze_several", _squeezed, "squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)",
-    attrs=("dims",), check=lambda x, dims: (canonical_dims(dims, x.ndim),), view=True,
-    x=lambda k, g, x_shape: k.reshape(g, x_shape), node="SqueezeBackward2", public=False,
 )  # fmt: skip
 # The dim that a vector was given for a product leaves the product in place.
 squeeze_first = linear(

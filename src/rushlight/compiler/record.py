@@ -211,7 +211,6 @@ class Recorder:
         self._registers: dict[int, Register] = {}
         self._alive: list[Any] = []  # keeps noted arrays, so that their ids stay theirs
         self._cells: dict[int, Tensor] = {}
-        self.before: Any = None
 
     # ---- registers -------------------------------------------------------------------------
 
