@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,10 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent / "src"
+sys.path.insert(0, str(HERE))
+
+from turns import clean_environment, processor, time_step  # noqa: E402
+
 _FIRST_GRADIENT = (
     "import {name} as torch; x = torch.ones(3, requires_grad=True); "
     "(x * x).sum().backward(); x.grad"
@@ -35,7 +38,6 @@ def serve(name):
     else:
         sys.path.insert(0, str(SOURCE))
         import rushlight as torch
-    sys.path.insert(0, str(HERE))
     from workloads import WORKLOADS
 
     steps = {}
@@ -46,18 +48,7 @@ def serve(name):
             steps[workload] = WORKLOADS[workload][0](torch)
             for _ in range(5):
                 steps[workload]()
-        print(time_step(steps[workload], float(seconds)), flush=True)
-
-
-def time_step(step, seconds):
-    """The median seconds of a step, over steps for about `seconds`."""
-    durations = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(durations) < 3:
-        began = time.perf_counter()
-        step()
-        durations.append(time.perf_counter() - began)
-    return statistics.median(durations)
+        print(time_step(steps[workload], float(seconds))[0], flush=True)
 
 
 class Library:
@@ -95,7 +86,6 @@ def start_up(commands, environment, rounds):
 
 
 def compare(names, torch_python, rounds, seconds, environment):
-    sys.path.insert(0, str(HERE))
     from workloads import WORKLOADS
 
     ours = Library(sys.executable, "rushlight", environment)
@@ -117,17 +107,6 @@ def compare(names, torch_python, rounds, seconds, environment):
     return rows
 
 
-def processor():
-    """The processor's name and how many of it there are."""
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(line.split(":")[1].strip() for line in file if "model name" in line)
-    except (OSError, StopIteration):
-        pass
-    return f"{os.cpu_count()} x {name}"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*")
@@ -142,14 +121,11 @@ def main():
         return
     if not options.torch_python:
         sys.exit("give --torch-python: an interpreter whose environment has torch")
-    sys.path.insert(0, str(HERE))
     from workloads import WORKLOADS
 
-    environment = {k: v for k, v in os.environ.items()
-                   if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}  # fmt: skip
-    environment["PYTHONPATH"] = str(SOURCE)
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="rushlight-bytecode-")
+    environment = clean_environment(
+        PYTHONPATH=str(SOURCE), PYTHONPYCACHEPREFIX=tempfile.mkdtemp(prefix="rushlight-bytecode-")
+    )
     names = options.names or [*WORKLOADS, "start"]
     rows = compare([n for n in names if n != "start"], options.torch_python, options.rounds,
                    options.seconds, environment)  # fmt: skip

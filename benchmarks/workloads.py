@@ -84,6 +84,153 @@ def cnn(torch):
     return step
 
 
+def resnet_block(torch):
+    """Stem and 3 residual blocks of 32 channels with batch norm, 32x32, batch 16, SGD momentum."""
+    nn, functional = torch.nn, torch.nn.functional
+    torch.manual_seed(0)
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(32, 32, 3, padding=1, bias=False)
+            self.norm1 = nn.BatchNorm2d(32)
+            self.conv2 = nn.Conv2d(32, 32, 3, padding=1, bias=False)
+            self.norm2 = nn.BatchNorm2d(32)
+
+        def forward(self, x):
+            y = functional.relu(self.norm1(self.conv1(x)))
+            return functional.relu(x + self.norm2(self.conv2(y)))
+
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
+        Block(), Block(), Block(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 10),
+    )  # fmt: skip
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    x = torch.randn(16, 3, 32, 32)
+    y = torch.randint(0, 10, (16,))
+
+    def step():
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def lstm(torch):
+    """LSTM 64 -> 128 over 32 steps, batch 32, linear on the last output, Adam."""
+    nn, functional = torch.nn, torch.nn.functional
+    torch.manual_seed(0)
+    model = nn.LSTM(64, 128)
+    head = nn.Linear(128, 10)
+    optimizer = torch.optim.Adam([*model.parameters(), *head.parameters()])
+    x = torch.randn(32, 32, 64)
+    y = torch.randint(0, 10, (32,))
+
+    def step():
+        optimizer.zero_grad()
+        output, _ = model(x)
+        loss = functional.cross_entropy(head(output[-1]), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def gpt(torch):
+    """4 layers, 128 wide, 4 heads, context 64, vocabulary 65, batch 16, AdamW."""
+    nn, functional = torch.nn, torch.nn.functional
+    torch.manual_seed(0)
+    width, heads, context, vocabulary = 128, 4, 64, 65
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm1 = nn.LayerNorm(width)
+            self.qkv = nn.Linear(width, 3 * width)
+            self.out = nn.Linear(width, width)
+            self.norm2 = nn.LayerNorm(width)
+            self.up = nn.Linear(width, 4 * width)
+            self.down = nn.Linear(4 * width, width)
+
+        def forward(self, x):
+            n, t, c = x.shape
+            q, k, v = self.qkv(self.norm1(x)).split(width, dim=2)
+            q, k, v = (z.view(n, t, heads, c // heads).transpose(1, 2) for z in (q, k, v))
+            y = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.out(y.transpose(1, 2).reshape(n, t, c))
+            return x + self.down(functional.gelu(self.up(self.norm2(x))))
+
+    class GPT(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token = nn.Embedding(vocabulary, width)
+            self.position = nn.Embedding(context, width)
+            self.blocks = nn.Sequential(*(Block() for _ in range(4)))
+            self.norm = nn.LayerNorm(width)
+            self.head = nn.Linear(width, vocabulary, bias=False)
+
+        def forward(self, tokens):
+            x = self.token(tokens) + self.position(torch.arange(tokens.shape[1]))
+            return self.head(self.norm(self.blocks(x)))
+
+    model = GPT()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
+    x = torch.randint(0, vocabulary, (16, context))
+    y = torch.randint(0, vocabulary, (16, context))
+
+    def step():
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(x).view(-1, vocabulary), y.view(-1))
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def pinn(torch):
+    """tanh MLP 2-32-32-32-1, u_t - u_xx by double backward, 1,024 points, Adam."""
+    nn = torch.nn
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(),
+        nn.Linear(32, 1),
+    )  # fmt: skip
+    optimizer = torch.optim.Adam(model.parameters())
+    points = torch.rand(1024, 2)
+
+    def step():
+        optimizer.zero_grad()
+        x = points.clone().requires_grad_()
+        u = model(x)
+        (du,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+        (d2u,) = torch.autograd.grad(du[:, 0].sum(), x, create_graph=True)
+        loss = (du[:, 1] - d2u[:, 0]).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def pointwise(torch):
+    """mean(exp(tanh(2x + 1) x) sigmoid(x)) over 4 million floats, and its gradient."""
+    torch.manual_seed(0)
+    x = torch.randn(4_000_000, requires_grad=True)
+
+    def step():
+        x.grad = None
+        loss = (torch.exp(torch.tanh(2 * x + 1) * x) * torch.sigmoid(x)).mean()
+        loss.backward()
+        return loss
+
+    return step
+
+
 def chain(torch):
     """20,000 dependent scalar ops and backward."""
     w = torch.tensor(0.9999, requires_grad=True)
@@ -137,5 +284,10 @@ WORKLOADS = {
     "chain": (chain, 1, 0.6),
     "op_forward": (op_forward, 2000, 0.8),
     "op_backward": (op_backward, 2000, 0.63),
+    "pinn": (pinn, 1, 0.9),
     "cnn": (cnn, 1, None),
+    "resnet_block": (resnet_block, 1, None),
+    "lstm": (lstm, 1, None),
+    "gpt": (gpt, 1, None),
+    "pointwise": (pointwise, 1, None),
 }

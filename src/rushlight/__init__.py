@@ -52,14 +52,16 @@ newaxis = None
 #: Modules that are attributes of the package once they are asked for.
 _SUBMODULES = frozenset(
     (
-        "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "linalg", "mps",
-        "multiprocessing", "nn", "optim", "random", "return_types", "serialization",
-        "torch_version", "utils", "version", "xpu",
+        "accelerator", "amp", "autograd", "backends", "compiler", "cpu", "cuda", "func",
+        "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim",
+        "overrides", "random", "return_types", "serialization", "special", "testing",
+        "torch_version", "types", "utils", "version", "xpu",
     )
 )  # fmt: skip
 
 #: Names that live in a module which is loaded when they are asked for.
 _LAZY = {
+    "DisableTorchFunctionSubclass": "_define.overriding",
     "OutOfMemoryError": "cuda.memory",
     "autocast": "amp.autocast_mode",
     "is_autocast_enabled": "amp.autocast_mode",
@@ -70,6 +72,7 @@ _LAZY = {
     "no_grad": "autograd.grad_mode",
     "set_grad_enabled": "autograd.grad_mode",
     "compile": "_compile",
+    "vmap": "func",
     "load": "serialization",
     "save": "serialization",
     "set_printoptions": "_tensor.printing",

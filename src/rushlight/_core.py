@@ -79,11 +79,13 @@ ctx = Context()
 
 
 class ThreadState(threading.local):
-    """Grad mode and inference mode of one thread, and its running backward pass."""
+    """Grad mode and inference mode of one thread, its running backward pass, and the functions that
+    it is inside of and will differentiate (autograd/scopes.py)."""
 
     grad = True
     inference = False
     walk: Any = None
+    scopes: tuple[Any, ...] = ()
 
 
 thread = ThreadState()
@@ -181,6 +183,9 @@ class Tensor:
     _post_accumulate_hooks: Any = None
     _retained: Any = None
     _tensor_hooks: Any = None
+    # What the tensor is at the levels of transforms (autograd/interpreters.py), by level.
+    _tangents: Any = None
+    _batched: Any = None
 
     if TYPE_CHECKING:
         _data: np.ndarray[Any, Any]
@@ -472,6 +477,9 @@ class TensorNamespace(Namespace):
         `edge` is the edge of the input it was, or None; an output's is its node.
         """
         t = wrap(array)
+        saved = node.__dict__.get("_saved_tensors")
+        if saved is not None and number in saved:
+            t.__dict__.update(saved[number].__dict__)  # what it is at the levels of transforms
         if edge is not None:
             if type(edge) is Fit and edge.shape == array.shape and edge.dtype == array.dtype:
                 # The relay un-broadcasts what comes from the op; this value never was broadcast,
@@ -480,13 +488,11 @@ class TensorNamespace(Namespace):
             t._edge = edge
             if not isinstance(edge, Node):
                 # A leaf: its own tensor is the only one whose `.grad` counts.
-                return edge if edge._data is array else _alias_of_leaf(edge, array)
+                if edge._data is array:
+                    return edge
+                # `.data` was replaced since: link through a relay.
+                t._edge = Fit(edge, array.shape, array.dtype)
         return t
-
-
-def _alias_of_leaf(leaf: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
-    """`array` was saved from `leaf`, whose `.data` was replaced since: link through a relay."""
-    return wrap(array, Fit(leaf, array.shape, array.dtype))
 
 
 RAW = RawNamespace("RAW")

@@ -83,8 +83,12 @@ def test_gradcheck_refusals(x):
     overlapping = torch.ones(1, dtype=torch.float64).expand(2).requires_grad_()
     with pytest.raises(RuntimeError, match="The 0th input has a dimension with stride 0"):
         gradcheck(lambda a: a * 1, overlapping)
-    with pytest.raises(NotImplementedError, match="check_forward_ad"):
-        gradcheck(lambda a: a * 1, x, check_forward_ad=True)
+    for options, text in (
+        ({"check_backward_ad": False}, "at least one of check_forward_ad or check_backward_ad"),
+        ({"check_batched_forward_grad": True}, "requires check_forward_ad to be True"),
+    ):
+        with pytest.raises(AssertionError, match=text):
+            gradcheck(lambda a: a * 1, x, **options)
 
 
 def test_the_input_is_restored(x):

@@ -138,9 +138,14 @@ def test_raw_saved_values(x):
     assert torch.autograd.grad(y.sum(), x)[0].tolist() == [11, 12]
 
 
-def test_mutation_of_saved_tensors_is_not_there():
-    with pytest.raises(NotImplementedError, match="allow_mutation_on_saved_tensors"):
-        graph.allow_mutation_on_saved_tensors()
+def test_mutation_of_saved_tensors():
+    with graph.allow_mutation_on_saved_tensors():
+        a = torch.ones(2, requires_grad=True)
+        b = a * 3
+        c = b * b
+        b.add_(1)
+        c.sum().backward()
+    assert a.grad.tolist() == [18.0, 18.0]
 
 
 # ---- anomaly mode -------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import inspect
 import warnings
 
 import numpy as np
@@ -252,14 +251,6 @@ def test_gumbel_softmax_hard_is_one_hot_with_soft_gradients():
     np.testing.assert_allclose(np.sort(y.detach().numpy(), 1)[:, -1], 1)
     (y * torch.from_numpy(normal(4, 5))).sum().backward()
     assert float(x.grad.abs().sum()) > 0
-
-
-@pytest.mark.parametrize("name", ["ctc_loss", "grid_sample", "affine_grid"])
-def test_what_is_missing_says_so(name):
-    parameters = inspect.signature(getattr(F, name)).parameters.values()
-    count = sum(p.default is p.empty for p in parameters)
-    with pytest.raises(NotImplementedError, match=f"torch.nn.functional.{name}"):
-        getattr(F, name)(*[torch.ones(1)] * count)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

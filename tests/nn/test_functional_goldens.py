@@ -29,6 +29,7 @@ OTHER_NODES = (
     "SqueezeBackward1", "EluBackward1", "CeluBackward1", "LeakyReluBackward1",
     "RreluWithNoiseBackward1", "ThresholdBackward1", "NormBackward1", "PdistBackward0",
     "ScaledDotProductFlashAttentionForCpuBackward0", "EmbeddingBagBackward0",
+    "ConvTbcBackward0",
 )  # fmt: skip
 
 

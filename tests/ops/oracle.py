@@ -67,7 +67,9 @@ def answer(request):
         "values": [_array(o) for o in outputs],
         "dtypes": [str(o.dtype).removeprefix("torch.") for o in outputs],
     }
-    if leaves:
+    if request.get("tangents"):
+        found["tangents"] = _tangents(function, args, kwargs, leaves, request)
+    elif leaves:
         live = [(i, o) for i, o in enumerate(outputs) if o.requires_grad]
         starts = [torch.from_numpy(cotangent(request["key"], i, tuple(o.shape))) for i, o in live]
         starts = [g.to(o.dtype) for g, (_, o) in zip(starts, live, strict=True)]
@@ -82,6 +84,32 @@ def answer(request):
                 return found
         found["gradients"] = [None if g is None else _array(g) for g in gradients]
     return found
+
+
+def _tangents(function, args, kwargs, leaves, request):
+    """Forward mode, each leaf moved in its direction; None where PyTorch has none."""
+    import torch
+    from torch.autograd import forward_ad
+
+    with forward_ad.dual_level(), torch.no_grad():
+        duals = {
+            id(x): forward_ad.make_dual(
+                x.detach(), torch.from_numpy(cotangent("direction " + request["key"], i, x.shape))
+            )
+            for i, x in enumerate(leaves)
+        }
+
+        def move(value):
+            return [move(v) for v in value] if isinstance(value, list) else duals.get(
+                id(value), value)  # fmt: skip
+
+        try:
+            result = function(*map(move, args), **{n: move(v) for n, v in kwargs.items()})
+        except Exception:  # PyTorch has no forward mode there: nothing to compare with
+            return None
+        outputs = tuple(result) if isinstance(result, (tuple, list)) else (result,)
+        found = [forward_ad.unpack_dual(o).tangent for o in outputs[: request["outputs"]]]
+        return [None if t is None else _array(t) for t in found]
 
 
 def _array(t):

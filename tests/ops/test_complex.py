@@ -52,3 +52,37 @@ def test_conjugate(shape, create_graph):
     start = np.asarray(drawn(3, shape) + 1j * drawn(4, shape))
     (g,) = engine.gradients_of([out], [wrap(start)], [z], False, create_graph, False)
     assert np.array_equal(g._data, np.conj(start))
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pairs_as_complex_and_back(shape, create_graph):
+    pairs = wrap(drawn(1, (*shape, 2)))
+    pairs._edge = LEAF
+    z = OPS["view_as_complex"].call(pairs)
+    assert np.array_equal(z._data, pairs._data[..., 0] + 1j * pairs._data[..., 1])
+    assert z._data.size == 0 or np.shares_memory(z._data, pairs._data)
+    again = OPS["view_as_real"].call(z)
+    assert np.array_equal(again._data, pairs._data)
+    start = drawn(3, shape) + 1j * drawn(4, shape)
+    (g,) = engine.gradients_of([z], [wrap(np.asarray(start))], [pairs], False, create_graph, False)
+    assert np.array_equal(g._data, np.stack([start.real, start.imag], -1))
+    start = drawn(5, (*shape, 2))
+    (g,) = engine.gradients_of([again], [wrap(start)], [pairs], False, create_graph, False)
+    assert np.array_equal(g._data, start)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((), ()), ((0, 2), (2,)), ((2, 1), (3,))])
+def test_polar(shapes, create_graph):
+    size, turn = wrap(np.abs(drawn(1, shapes[0])) + 0.1), wrap(drawn(2, shapes[1]))
+    size._edge = turn._edge = LEAF
+    z = OPS["polar"].call(size, turn)
+    unit = np.exp(1j * turn._data)
+    assert np.allclose(z._data, size._data * unit)
+    start = np.asarray(drawn(3, z._data.shape) + 1j * drawn(4, z._data.shape))
+    gs, gt = engine.gradients_of([z], [wrap(start)], [size, turn], False, create_graph, False)
+    along = (np.conj(start) * unit).real
+    across = (np.conj(start) * 1j * size._data * unit).real
+    assert np.allclose(gs._data, OPS["sum_to"].forward(along, shapes[0]))
+    assert np.allclose(gt._data, OPS["sum_to"].forward(across, shapes[1]))

@@ -44,7 +44,10 @@ def key_of(row, number):
 
 
 # Complex numbers have tests of their own: test_complex.py.
-COMPLEX = {"complex", "imag", "real"}
+COMPLEX = {
+    "complex", "imag", "linalg_eig", "linalg_eigvals", "polar", "real", "view_as_complex",
+    "view_as_real",
+}  # fmt: skip
 
 
 @parametrize("row", [r for r in ROWS if r.name not in COMPLEX], ids=name_of)
@@ -316,7 +319,12 @@ FLOATS_ONLY = {
 UNLIKE = {
     ("square", "bool"): "NumPy squares booleans in int8, PyTorch in int64",
     ("histc", "bfloat16"): "counts in bfloat16 are not implemented",
+    ("grid_sampler_2d", "float16"): "PyTorch finds positions in float16, rushlight in float32",
 }
+
+#: A row about the representation itself, whose float32 result is another one; and rows that
+#: PyTorch does not have in half precision (the test above holds them to that).
+OF_THE_DTYPE = {"nextafter", "special_erfcx", "special_log_ndtr", "special_ndtri"}
 
 _ULPS = {"float32": 2e-5, "float16": 2e-3, "bfloat16": 1.6e-2, "float64": 1e-10}
 
@@ -355,7 +363,8 @@ def test_dtypes_are_those_of_pytorch(row, number, sample, dtype):
 @parametrize("dtype", ["float16", "bfloat16"])
 @parametrize(
     ("row", "number", "sample"),
-    cases([r for r in DIFFERENTIABLE if r.kind == "elementwise"], lambda r, s: not s.kink),
+    cases([r for r in DIFFERENTIABLE if r.kind == "elementwise" and r.name not in OF_THE_DTYPE],
+          lambda r, s: not s.kink),
     ids=name_of,
 )
 def test_half_precision_is_rounded_once(row, number, sample, dtype):

@@ -351,8 +351,9 @@ def formulas():
 
 def fused():
     """What RAW has in one piece, as the other namespaces have it: composed of rows."""
+    attributes = ("approximate", "backwards", "counts", "rank", "relu")
     for name, function in FUSED.items():
-        yield pytest.param(function, ("approximate", "rank"), id=name)
+        yield pytest.param(function, attributes, id=name)
 
 
 @pytest.mark.parametrize(("function", "attributes"), [*formulas(), *fused()])

@@ -37,7 +37,9 @@ ROOMS = {
     "_compile": TENSORS | {"nn"},
     "_serialize": TENSORS,
     "utils": TENSORS,
-    "compiler": TENSORS,
+    "compiler": TENSORS | {"nn.modules.module", "random"},
+    # Kernels that eager operations gain when llvmlite is installed.
+    "_native": {"_core", "_dtypes", "_kernels", "compiler"},
     "cli": {"_alias", "_version", "cli_info"},
     "__main__": {"cli"},
     "": TENSORS,
@@ -45,9 +47,11 @@ ROOMS = {
 PUBLIC = TENSORS | {"_serialize", "utils"}
 # The averaged model of optim.swa_utils is a module.
 ROOMS["optim"] = PUBLIC | {"nn.modules.batchnorm", "nn.modules.module"}
+# `torch.jit.ScriptModule` is one, for `isinstance`.
+ROOMS["jit"] = PUBLIC | {"nn.modules.module"}
 #: Only the package itself and the command reach these, when they are asked for.
 TOP = {"compiler", "doctor", "viewer", "distributed"}
-MAY_REACH_TOP = {"", "cli", "_compile", *TOP}
+MAY_REACH_TOP = {"", "cli", "_compile", "_native", *TOP}
 
 #: Imports inside functions, across rooms: (from, to) -> why not at the top of the file.
 LATE = {
@@ -70,13 +74,21 @@ LATE = {
     ("_serialize", "nn"): "as above: parameters",
     ("autograd", "_core"): "kept apart from the part that runs on every pass",
     ("autograd", "_define"): "the texts of errors",
+    ("autograd", "_ops"): "draws of random numbers and rows of index tensors, inside vmap",
     ("autograd", "_missing"): "the error for a name that does not exist",
     ("autograd", "utils"): "RemovableHandle, when the first hook is registered",
     ("_compile", "nn"): "torch.compile of a module",
     ("compiler", "_ops"): "draws of random numbers, when a step has some",
+    ("compiler", "_dtypes"): "the texts of errors",
     ("compiler", "_tensor"): "`.grad =` in a recorded step",
+    ("compiler", "nn"): "modules are told from other values",
+    ("compiler", "random"): "the state of the generator, when a call is made again",
+    ("_kernels", "_native"): "native kernels, at the first large operation",
+    ("_native", "compiler"): "LLVM, when the first kernel is made",
     ("cli", "cli_info"): "only `rushlight info` needs it",
+    ("func", "nn"): "modules as functions",
     ("linalg", "_define"): "the texts of errors",
+    ("linalg", "_ops"): "LinAlgError, when it is asked for",
     ("linalg", "_missing"): "the error for a name that does not exist",
     ("nn", ""): "public functions looked up by name",
     ("nn", "_define"): "the texts of errors",
@@ -101,6 +113,7 @@ LONG = {
     "nn/modules/loss.py": "PyTorch's module: its layout is public",
     "nn/modules/module.py": "PyTorch's module: one class",
     "nn/modules/rnn.py": "PyTorch's module: its layout is public",
+    "nn/utils/prune.py": "PyTorch's module: its layout is public",
     "optim/_update.py": "one loop: groups, state and rules of a step",
 }
 
@@ -109,6 +122,8 @@ CLASHES = {
     "rushlight.autograd.gradcheck",
     "rushlight.multiprocessing.spawn",
     "rushlight.nn.parallel.data_parallel",
+    "rushlight.nn.utils.spectral_norm",
+    "rushlight.nn.utils.weight_norm",
 }
 
 
@@ -167,6 +182,27 @@ def test_imports_point_one_way(module):
         if room == "" and room_of(target) in ROOMS:
             continue  # the package re-exports
         assert room_of(target) in allowed or target in allowed, f"{module} imports {target}"
+
+
+#: Inside the compiler, from the bottom to the top: each layer may import those before it.
+STAGES = (
+    {"buffers"}, {"ir"}, {"expressions", "loop", "places"}, {"passes"},
+    {"lower"}, {"runtime"}, {"program"}, {"rec", "check"}, {"record"}, {"builder"}, {"rows", "trace"},
+    {"plan", "checks", "snapshot", "updates", "calling"}, {"executable"},
+    {"pairs", "audit", "capture", "explain"}, {"entry"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("module", [m for m in FILES if m.startswith("compiler.")])
+def test_stages_of_the_compiler_point_one_way(module):
+    order = {name: i for i, stage in enumerate(STAGES) for name in stage}
+    own = module.split(".")[1]
+    for target, late in ALL_IMPORTS[module]:
+        parts = target.split(".")
+        if parts[0] != "compiler" or len(parts) < 2 or late or parts[1] == own:
+            continue
+        if parts[1] in order and own in order:
+            assert order[parts[1]] <= order[own], f"{module} imports {target}"
 
 
 @pytest.mark.parametrize("module", FILES)

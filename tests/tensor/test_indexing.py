@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rushlight as torch
-from rushlight._tensor.registry import NN_FUNCTIONS
+from rushlight._tensor.registry import NN_FUNCTIONS, load_late
 
 sys.path.insert(0, str(Path(__file__).parent))
 from indexing_cases import outcome
 
+load_late()
 GOLDENS = json.loads(Path(__file__).with_name("indexing_goldens.json").read_text())
 FUNCTIONAL = SimpleNamespace(
     one_hot=NN_FUNCTIONS["one_hot"], embedding=NN_FUNCTIONS["embedding"]

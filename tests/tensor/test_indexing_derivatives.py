@@ -32,12 +32,12 @@ def _assign(key: Any) -> Any:
 CASES: dict[str, tuple[Any, ...]] = {
     "gather": (lambda a: a.gather(0, TABLE), X),
     "gather_part": (lambda a: a.gather(1, TABLE[:, :2]), X),
-    "scatter": (lambda a, b: a.scatter(0, TABLE[:1], b), X, S),
+    "scatter": (lambda a, b: a.scatter(0, TABLE[:1], b[:1]), X, S),
     "scatter_value": (lambda a: a.scatter(0, TABLE, 2.0), X),
-    "scatter_add": (lambda a, b: a.scatter_add(0, TABLE, b), X, S),
+    "scatter_add": (lambda a, b: a.scatter_add(0, TABLE, b[:2]), X, S),
     **{
         f"scatter_reduce_{how}_{own}": (
-            lambda a, b, how=how, own=own: a.scatter_reduce(0, TABLE, b, how, include_self=own),
+            lambda a, b, how=how, own=own: a.scatter_reduce(0, TABLE, b[:2], how, include_self=own),
             X, S)
         for how in ("sum", "mean", "prod", "amax", "amin") for own in (True, False)
     },

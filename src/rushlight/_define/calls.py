@@ -12,13 +12,20 @@ parsers that PyTorch writes by hand (`size`, `copy_`) stand beside them in the s
 
 from __future__ import annotations
 
+import sys
 from types import FunctionType
 from typing import Any
 
-from .._core import MISSING
+from .._core import MISSING, Tensor
+from . import overriding
+from .prototype import Pending
 
 _schemas: dict[str, dict[str, list[str]]] = {}
 _VARIADIC = 0x0C  # CO_VARARGS | CO_VARKEYWORDS
+
+
+#: What makes plain tensors of whatever it is given.
+_NOT_OVERRIDDEN = frozenset(("tensor", "new_tensor", "is_tensor", "is_storage"))
 
 
 class Odd(Exception):
@@ -70,6 +77,12 @@ def retry(
     method: bool,
 ) -> Any:  # fmt: skip
     """A call that failed or was not passed on: with its arguments under other names, or raised."""
+    if overriding.passed_on(error):
+        raise error
+    if overriding.special(args, kwargs):
+        handled = overriding.handle(_public(name, method, target), args, kwargs, method)
+        if handled is not overriding.UNHANDLED:
+            return handled
     found = _parser(name, method)
     if found is None:
         if isinstance(error, Odd):
@@ -108,6 +121,12 @@ def retry(
     return into(name, result, out)
 
 
+def _public(name: str, method: bool, target: Any) -> Any:
+    """The callable that users know by this name."""
+    owner = Tensor if method else sys.modules[__name__.partition(".")[0]]
+    return getattr(owner, name, target)
+
+
 def _parameters(function: Any) -> tuple[str, ...]:
     code = function.__code__
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -141,9 +160,15 @@ def guard(name: str, target: Any, method: bool) -> Any:
         needed = len(positional) - len(target.__defaults__ or ())
         missing = "".join(f" or {n} is M" for n in positional[:needed])
         odd = f"      if args or kw{missing}: raise Odd\n"
+    asked = "" if name in _NOT_OVERRIDDEN else (
+        "    if ACTIVE:\n"
+        f"      r = overridden(call, {everything}, {rest}, {method})\n"
+        "      if r is not UNHANDLED: return r\n"
+    )
     text = (
-        "def make(target, retry, given, named, D, M, Odd):\n"
+        "def make(target, retry, given, named, D, M, Odd, ACTIVE, overridden, UNHANDLED):\n"
         f"  def call({head}):\n"
+        f"{asked}"
         f"    try:\n{odd}"
         f"      return target({call})\n"
         "    except Exception as error:\n"
@@ -158,7 +183,10 @@ def guard(name: str, target: Any, method: bool) -> Any:
             zip(positional[-len(target.__defaults__) :], target.__defaults__, strict=True)
         )
     defaults.update(target.__kwdefaults__ or {})
-    made = space["make"](target, retry, _given, _named_arguments, defaults, MISSING, Odd)
+    made = space["make"](
+        target, retry, _given, _named_arguments, defaults, MISSING, Odd, overriding.ACTIVE,
+        overriding.handle, overriding.UNHANDLED,
+    )
     if not code.co_flags & _VARIADIC:
         made.__defaults__ = tuple(defaults[n] for n in positional)
         made.__kwdefaults__ = {n: defaults[n] for n in keywords} or None
@@ -189,16 +217,47 @@ def stub(owner: Any, name: str, target: Any, method: bool) -> Any:
 
     made: Any = None
 
-    def first_call(*args: Any, **kwargs: Any) -> Any:
+    def settle() -> Any:
         nonlocal made
         if made is None:
             made = guard(name, target, method)
             if getattr(owner, name, None) is first_call:
                 setattr(owner, name, made)
-        return made(*args, **kwargs)
+        return made
+
+    def first_call(*args: Any, **kwargs: Any) -> Any:
+        return settle()(*args, **kwargs)
 
     first_call.__name__ = first_call.__qualname__ = name
     first_call.__module__ = "torch"
     first_call.__doc__ = target.__doc__
-    first_call.__wrapped__ = getattr(target, "__wrapped__", target)  # type: ignore[attr-defined]
+    first_call.__wrapped__ = Pending(settle)  # type: ignore[attr-defined]
     return first_call
+
+
+def tensors_first(function: Any, name: str, **wanted: tuple[str, int]) -> Any:
+    """`function`, which is written in Python, with the parser's error for arguments that are no
+    tensors. `wanted`: parameter -> its name and position in PyTorch's inner call of `name`."""
+    parameters = _parameters(function)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except (AttributeError, TypeError) as error:
+            given = {**dict(zip(parameters, args, strict=False)), **kwargs}
+            for parameter, (label, position) in wanted.items():
+                value = given.get(parameter, MISSING)
+                if value is MISSING or isinstance(value, Tensor):
+                    continue
+                if overriding.implementation(value) is not None:
+                    break
+                raise TypeError(
+                    f"{name}(): argument '{label}' (position {position}) must be Tensor, not "
+                    f"{type(value).__name__}"
+                ) from error
+            raise
+
+    for attribute in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(call, attribute, getattr(function, attribute))
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    return call

@@ -7,6 +7,7 @@ on types alone; otherwise every call is bound anew.
 
 from __future__ import annotations
 
+from . import overriding
 from .binding import parser
 from .calls import refusal
 from .signatures import default_value
@@ -71,6 +72,11 @@ def make_dispatcher(
             return result if out is None else writing(op_name, result, out)
         if method and not args:
             resolver.bind(args, kwargs)
+        special = overriding.special(args, kwargs)
+        if special:
+            handled = overriding.handle(dispatch, args, kwargs, method)
+            if handled is not overriding.UNHANDLED:
+                return handled
         trace = Trace()
         given = args[1:] if method else args
         try:
@@ -78,7 +84,7 @@ def make_dispatcher(
         except TypeError as error:
             raise refusal(op_name, args, kwargs, method) or error from None
         index, values = resolver.fill(signature, found, args[0] if method else None)
-        if not trace.by_value and not signature.hidden and key not in plans:
+        if not (trace.by_value or signature.hidden or special) and key not in plans:
             plan = _plan(resolver, signature, found, index, targets[index], args, kwargs, trace)
             if plan is not None:
                 if len(plans) >= _MOST_PLANS:

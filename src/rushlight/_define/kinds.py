@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core import OPS, RAW, TEN, Op, Tensor
-from . import render
-from .prototype import prototype
+from . import documentation, render
+from .prototype import Pending, prototype
 from .quick import quick_parse
 
 if TYPE_CHECKING:
@@ -258,6 +258,7 @@ class Row(Op):
             self.call = render.wrapper(template, self._node)
             self.call.op = self
             self.call.__wrapped__ = prototype(self.public_name, self.schemas)
+            self.call.__doc__ = documentation.text("torch." + self.public_name)
             self.rendered = True
             method: Any = None
             for owner, name in self.places:
@@ -266,6 +267,7 @@ class Row(Op):
                         method = render.wrapper(template, self._node, method=True)
                         method.op = self
                         method.__wrapped__ = self.call.__wrapped__
+                        method.__doc__ = self.call.__doc__
                     setattr(owner, name, method)
                 else:
                     setattr(owner, name, self.call)
@@ -304,6 +306,7 @@ def _stub(row: Row, method: str = "") -> Callable[..., Any]:
     first_call.__name__ = first_call.__qualname__ = row.public_name
     first_call.__module__ = "torch"
     first_call.op = row  # type: ignore[attr-defined]
+    first_call.__wrapped__ = Pending(row.render)  # type: ignore[attr-defined]
     return first_call
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import _core, _dtypes
 from .._core import INFERENCE_CELL, MISSING, Tensor, ViewInfo, ctx
-from . import calls, render
+from . import calls, overriding, render
 
 
 def plain(*outputs: Tensor) -> bool:
@@ -68,6 +68,12 @@ def slow(
     method: bool = False,
 ) -> Any:
     """Bind, promote, and call `op` again in its ordinary form; or raise what is wrong."""
+    if error is not None and overriding.passed_on(error):
+        raise error
+    if overriding.special(args, kwargs):
+        handled = _overridden(op, args, kwargs, method)
+        if handled is not overriding.UNHANDLED:
+            return handled
     if isinstance(error, TypeError | AttributeError):
         # A check or kernel stumbled over an argument: it may be one that the parser refuses.
         if (refused := _refusal(op, args, kwargs, method)) is not None:
@@ -99,6 +105,13 @@ def slow(
     return result if out is None else _into(op, result, out)
 
 
+def _overridden(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], method: bool) -> Any:
+    """The answer of an argument's class to a call of `op` (see overriding.py)."""
+    positional, named = _as_given(op, args, kwargs)
+    function = getattr(Tensor, op.public_name, op.call) if method else op.call
+    return overriding.handle(function, positional, named, method)
+
+
 def slow_method(op: Any, error: Exception | None, args: Any, kwargs: dict[str, Any]) -> Any:
     """`slow` for ``x.add(y)``: PyTorch does not count `x` among the arguments."""
     return slow(op, error, args, kwargs, True)
@@ -107,7 +120,8 @@ def slow_method(op: Any, error: Exception | None, args: Any, kwargs: dict[str, A
 def slow_operator(op: Any, error: Exception | None, operands: tuple[Any, ...]) -> Any:
     """`slow` for ``x + y``: other types get their turn to answer."""
     if not all(isinstance(x, Tensor) or _is_scalar(x) for x in operands):
-        return NotImplemented
+        if not overriding.special(operands, {}):
+            return NotImplemented
     return slow(op, error, operands, {})
 
 

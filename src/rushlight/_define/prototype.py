@@ -8,10 +8,13 @@ a template for their number of parameters; making one costs microseconds and no 
 from __future__ import annotations
 
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core import MISSING
 from .quick import quick_parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _templates: dict[tuple[int, int], Any] = {}
 
@@ -55,3 +58,21 @@ def prototype(name: str, schemas: tuple[str, ...]) -> Any:
     made.__defaults__ = tuple(d for _, d in positional if d is not MISSING) or None
     made.__kwdefaults__ = {n: d for n, d in keyword if d is not MISSING} or None
     return made
+
+
+class Pending:
+    """Stands as the ``__wrapped__`` of a stub: a prototype made when `inspect` looks at it."""
+
+    __slots__ = ("make",)
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self.make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.make()(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(self.make())

@@ -376,7 +376,10 @@ class Template:
             elif p in numbers:
                 kind, index, _ = self.saves[numbers[p]]
                 edge = f"e{index}" if index in self.differentiable else "None"
-                arguments.append(f"k.load(self, {numbers[p]}, self.s{numbers[p]}, {edge})")
+                value = f"k.load(self, {numbers[p]}, self.s{numbers[p]}, {edge})"
+                if kind == "input" and row.inputs[index] in row.optional:
+                    value = f"(None if self.s{numbers[p]} is None else {value})"
+                arguments.append(value)
             else:
                 arguments.append(f"self.a{row.attrs.index(p)}")
         add(f"{pad}if not k.differentiable:")

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import FREED_CELL, LEAF, MISSING, OPS, RAW, TEN, Node, Op, Tensor, ctx, wrap
-from . import promote
+from . import overriding, promote
 from .calls import refusal
 from .kinds import _camel
 from .prototype import prototype
@@ -135,8 +135,16 @@ class VariadicRow(Op):
         at = self.list_at
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            if overriding.ACTIVE:
+                handled = overriding.handle(call, args, kwargs, False)
+                if handled is not overriding.UNHANDLED:
+                    return handled
             out = kwargs.pop("out", None)
             if kwargs or len(args) != len(self.order) or not _is_tensors(args[at]):
+                if overriding.special(args, kwargs):
+                    handled = overriding.handle(call, args, kwargs, False)
+                    if handled is not overriding.UNHANDLED:
+                        return handled
                 args = self._bind(args, kwargs)
             xs = list(args[at])
             attributes = [a for i, a in enumerate(args) if i != at]

@@ -11,8 +11,7 @@ of the runs that unfolding copies:
   and the orientation that OpenBLAS multiplies fastest;
 * channels first, columns ``(kernel, pixels)``: long runs when there are few channels. It also
   carries groups, as a batch dimension of the product;
-* row shifts, for images with unit stride: unfolding along one axis only, one product per row of
-  the kernel.
+* row shifts, for images with unit stride: unfolding along one axis only (`conv_rows.py`).
 
 For small images the calls cost more than the arithmetic: what their shapes decide is kept, and
 the columns of the whole batch are made and multiplied at once.
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import conv_rows, native
 from .products import matmul
 
 if TYPE_CHECKING:
@@ -63,6 +63,13 @@ def conv(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups
     >>> conv(np.ones((1, 1, 4), "f"), np.ones((1, 1, 3), "f"), (1,), (0,), (1,), 1)
     array([[[3., 3.]]], dtype=float32)
     """
+    if x.ndim == 4 and x.size >= native.limit:
+        out = conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)
+        made: Array | None = native.convolution(
+            "conv2d", x, w, (x.shape[0], w.shape[0], *out), stride, padding, dilation, groups
+        )
+        if made is not None:
+            return made
     if groups == 1:
         few = _few(x.shape, w.shape, stride, padding, dilation)
         if few is not None:
@@ -80,8 +87,8 @@ def conv(x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups
         shape = (x.shape[0], groups, x.shape[1] // groups, pixels)
         weight = w.reshape(groups, w.shape[0] // groups, -1)
         matmul(weight, x.reshape(shape), out=y.reshape(shape[0], groups, -1, pixels))
-    elif groups == 1 and _prefers_row_shifts(w.shape, out, stride):
-        _conv_row_shifts(x, w, y, stride, padding, dilation)
+    elif groups == 1 and conv_rows.suits(w.shape, out, stride, _LONG_RUN):
+        conv_rows.conv(x, w, y, stride[1], padding, dilation)
     elif groups == 1 and _prefers_channels_last(w.shape, dilation):
         _conv_channels_last(x, w, y, stride, padding, dilation)
     else:
@@ -99,17 +106,18 @@ def conv_input(
     x_shape = tuple(x_shape)
     if g.size == 0 or w.size == 0 or prod(x_shape) == 0:
         return np.zeros(x_shape, g.dtype)
-    kernel = w.shape[2:]
+    if g.ndim == 4 and g.size >= native.limit:
+        made: Array | None = native.convolution(
+            "conv2d_input", g, w, x_shape, stride, padding, dilation, groups
+        )
+        if made is not None:
+            return made
     in_group = w.shape[1]
     # Folding moves kernel * C columns, unfolding kernel * O of them: fold when C is much smaller.
     many_outputs = w.shape[0] // groups >= 4 * in_group and in_group < _LONG_RUN
-    if all(s == 1 for s in stride) and not many_outputs:
+    if max(stride) == 1 and not many_outputs:
         # The adjoint of a unit-stride convolution is one with the kernel turned round.
-        turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
-        turned = turned[(slice(None),) * 3 + (slice(None, None, -1),) * len(kernel)]
-        # Contiguous: BLAS takes no negative strides, and matmul without it is far slower.
-        turned = np.ascontiguousarray(turned).reshape(groups * in_group, -1, *kernel)
-        margin = tuple(d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True))
+        turned, margin = _turned(w, padding, dilation, groups)
         if min(margin) < 0:
             cut = tuple(slice(-m, n + m) if m < 0 else slice(None)
                         for m, n in zip(margin, g.shape[2:], strict=True))
@@ -117,6 +125,36 @@ def conv_input(
             margin = tuple(max(m, 0) for m in margin)
         return conv(g, turned, stride, margin, dilation, groups)
     return _scatter_columns(g, w, x_shape, stride, padding, dilation, groups)
+
+
+def _turned(w: Array, padding: Ints, dilation: Ints, groups: int) -> tuple[Array, Ints]:
+    """The weight and the padding of the convolution that is the adjoint, for unit strides."""
+    kernel = w.shape[2:]
+    turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+    turned = turned[(slice(None),) * 3 + (slice(None, None, -1),) * len(kernel)]
+    # Contiguous: BLAS takes no negative strides, and matmul without it is far slower.
+    turned = np.ascontiguousarray(turned).reshape(groups * w.shape[1], -1, *kernel)
+    margin = tuple(d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True))
+    return turned, margin
+
+
+def conv_gradients(
+    g: Array, x: Array, w: Array, stride: Ints, padding: Ints, dilation: Ints, groups: int,
+    need: tuple[bool, ...],
+) -> tuple[Any, Any]:  # fmt: skip
+    """:func:`conv_input` and :func:`conv_weight`, which share work; None where not needed."""
+    one = g.ndim != 4 or g.size < native.limit or not native.parts(0)
+    if one and need[0] and need[1] and groups == 1 and max(stride) == 1 and g.size and x.size:
+        shape = (w.shape[1], w.shape[0], *w.shape[2:])
+        out = x.shape[2:]
+        if conv_rows.suits(shape, out, stride, _LONG_RUN) and conv_rows.stacks(shape, out):
+            turned, margin = _turned(w, padding, dilation, 1)
+            if min(margin) >= 0 and _few(g.shape, shape, stride, margin, dilation) is None:
+                return conv_rows.gradients(g, x, turned, margin, dilation)
+    return (
+        conv_input(g, w, x.shape, stride, padding, dilation, groups) if need[0] else None,
+        conv_weight(g, x, w.shape, stride, padding, dilation, groups) if need[1] else None,
+    )
 
 
 def conv_weight(
@@ -129,6 +167,13 @@ def conv_weight(
     w_shape = tuple(w_shape)
     if g.size == 0 or x.size == 0 or prod(w_shape) == 0:
         return np.zeros(w_shape, x.dtype)
+    # Few channels in a group give the native kernel too little to do at a time.
+    if g.ndim == 4 and g.size >= native.limit and (groups == 1 or w_shape[0] >= 8 * groups):
+        made: Array | None = native.convolution(
+            "conv2d_weight", g, x, w_shape, stride, padding, dilation, groups
+        )
+        if made is not None:
+            return made
     if groups == 1:
         few = _few(x.shape, w_shape, stride, padding, dilation)
         if few is not None:
@@ -149,17 +194,6 @@ def _is_pointwise(w_shape: Ints, stride: Ints, padding: Ints) -> bool:
 def _prefers_channels_last(w_shape: Ints, dilation: Ints) -> bool:
     run = w_shape[1] * (w_shape[-1] if dilation[-1] == 1 else 1)
     return run >= _LONG_RUN
-
-
-def _prefers_row_shifts(w_shape: Ints, out: Ints, stride: Ints) -> bool:
-    return (
-        len(stride) == 2
-        and stride[0] == 1
-        and w_shape[2] > 1
-        and w_shape[1] * w_shape[3] >= _LONG_RUN
-        and 2 * w_shape[1] >= w_shape[0]  # else adding the results costs more
-        and 2 * w_shape[1] <= prod(out)  # else the products are too small
-    )
 
 
 def _pieces(
@@ -337,52 +371,6 @@ def _conv_channels_last(
         product = matmul(columns, weight, out=buffer[: columns.shape[0]])
         product = product.reshape(stop - first, (row_stop - row) * inner, o)
         flat[first:stop, :, row * inner : row_stop * inner] = product.transpose(0, 2, 1)
-
-
-def _conv_row_shifts(
-    x: Array, w: Array, y: Array, stride: Ints, padding: Ints, dilation: Ints
-) -> None:
-    """Two dimensions, unit stride down the rows: unfold along the rows only.
-
-    Row taps are then contiguous windows of the same columns, so a third of the copying of a 3 x 3
-    kernel is left; the price is one addition of the result per row tap.
-    """
-    images, channels, height, width = x.shape
-    o, rows, columns = y.shape[1:]
-    tall = height + 2 * padding[0]
-    pixels = rows * columns
-    taps = w.shape[2:]
-    weight = np.ascontiguousarray(w.transpose(2, 0, 1, 3)).reshape(taps[0], o, -1)
-    size = (weight.shape[2] * tall * columns + 2 * o * pixels) * x.itemsize
-    step = max(1, _PIECE_BYTES // size)
-    step = -(-images // -(-images // step))
-    stage = np.zeros((step, channels, taps[1], tall, columns), x.dtype)
-    flat = stage.reshape(step, weight.shape[2], -1)
-    scratch = np.empty((step, o, pixels), x.dtype)
-    result = y.reshape(images, o, pixels)
-    stride_x, dilation_x = stride[1], dilation[1]
-    inside = slice(padding[0], padding[0] + height)
-    for first in range(0, images, step):
-        part = x[first : first + step]
-        count = part.shape[0]
-        for tap in range(taps[1]):
-            # Output columns whose tap falls inside the row; outside, the zeros stay.
-            offset = tap * dilation_x - padding[1]
-            low = max(0, -(offset // stride_x))
-            high = min(columns, (width - 1 - offset) // stride_x + 1)
-            if low < high:
-                begin = low * stride_x + offset
-                stage[:count, :, tap, inside, low:high] = part[
-                    ..., begin : begin + (high - low - 1) * stride_x + 1 : stride_x
-                ]
-        target = result[first : first + step]
-        for tap in range(taps[0]):
-            at = tap * dilation[0] * columns
-            window = flat[:count, :, at : at + pixels]
-            if tap == 0:
-                matmul(weight[tap], window, out=target)
-            else:
-                np.add(target, matmul(weight[tap], window, out=scratch[:count]), out=target)
 
 
 def _conv_channels_first(

@@ -16,13 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from . import blas
+from . import blas, native
 from .memory import keep_freed_memory
 
 # OpenBLAS itself runs products of fewer multiply-adds on one thread.
 _THREADED = 1 << 18
 # From this size on the time is that of the arithmetic, and the best rate can be learned.
 _LEARNED = 1 << 21
+# Outer products of more numbers than this are faster as multiplications.
+_OUTER = 1 << 10
+# Up to this many multiply-adds OpenBLAS needs no packing; results of up to _FEW numbers are worth
+# splitting into such products.
+_UNPACKED, _FEW, _BLOCK = 1_000_000, 2560, 256
+# From so many on BLAS multiplies two matrices as fast as native kernels do.
+_BLAS_AS_GOOD = 1 << 26
 _LATE = 1e-3
 _SHORTEST, _LONGEST = 0.02, 0.64
 
@@ -36,7 +43,7 @@ class _Pace:
         best: the least seconds for a multiply-add that a threaded product has shown.
         alone_until: until when products run on one thread.
         pause: how long the next such while is.
-        large: whether large products have been seen.
+        large: whether a product worth threads has been seen.
     """
 
     __slots__ = ("alone_until", "best", "large", "pause")
@@ -51,29 +58,76 @@ class _Pace:
 _pace = _Pace()
 
 
+def _stack_of(x: Any, y: Any) -> Any:
+    """A stack of products, each small: nothing for threads."""
+    if not _pace.large:
+        _pace.large = True
+        keep_freed_memory()
+    if x.shape[-1] == 1:
+        return np.multiply(x, y)
+    if y.strides[0] == 0 and len(x) == len(y) and x.flags.c_contiguous:
+        # One matrix for all, as vmap expands weights: one product.
+        count, rows, inner = x.shape
+        return matmul(x.reshape(count * rows, inner), y[0]).reshape(count, rows, y.shape[2])
+    return _matmul(x, y)
+
+
 def matmul(x: Any, y: Any, out: Any = None) -> Any:
     """``x @ y`` of arrays."""
     work = x.size * y.shape[-1]
     if work < _THREADED:
+        if work > _OUTER and x.shape[-1] == 1:
+            return np.multiply(x, y, out=out)
         return _matmul(x, y, out=out)
+    if work >= native.products and x.shape[-1] > 1:
+        made = _native(x, y, out, work)
+        if made is not None:
+            return made
+    if y.ndim == 3 and x.ndim == 3 and out is None:
+        return _stack_of(x, y)
+    if x.ndim == y.ndim == 2 and len(x) * y.shape[1] <= _FEW and work > _UNPACKED:
+        if out is None and x.flags.f_contiguous and y.flags.c_contiguous:
+            return _deep(x, y)
     pace = _pace
     began = perf_counter()
     if began < pace.alone_until:
         return _alone(x, y, out)
     found = _matmul(x, y, out=out)
     seconds = perf_counter() - began
-    if work >= _LEARNED:
-        if seconds < pace.best * work:
-            pace.best = seconds / work
-        if not pace.large:
-            pace.large = True
-            keep_freed_memory()
+    if work >= _LEARNED and seconds < pace.best * work:
+        pace.best = seconds / work
+    if not pace.large:
+        pace.large = True
+        keep_freed_memory()
     if seconds > _LATE and seconds > 6 * pace.best * work + _LATE:
         pace.alone_until = began + seconds + pace.pause
         pace.pause = min(_LONGEST, 2 * pace.pause)
     elif pace.pause > _SHORTEST:
         pace.pause /= 2
     return found
+
+
+def _native(x: Any, y: Any, out: Any, work: int) -> Any:
+    """The product by kernels of our own, or None where BLAS is as good."""
+    if min(x.ndim, y.ndim) < 2 or (work >= _BLAS_AS_GOOD and x.ndim == 2):
+        return None
+    if not _pace.large:
+        _pace.large = True
+        keep_freed_memory()
+    return native.product(x, y, out)
+
+
+def _deep(x: Any, y: Any) -> Any:
+    """A small result of long sums: block by block, each small enough for one thread."""
+    rows, columns = x.shape[0], y.shape[1]
+    whole = len(y) // _BLOCK
+    cut = whole * _BLOCK
+    parts = _matmul(
+        x.T[:cut].reshape(whole, _BLOCK, rows).swapaxes(1, 2),
+        y[:cut].reshape(whole, _BLOCK, columns),
+    )
+    total = np.add.reduce(parts, axis=0)
+    return total if cut == len(y) else np.add(total, _matmul(x[:, cut:], y[cut:]), out=total)
 
 
 def _alone(x: Any, y: Any, out: Any) -> Any:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import native
+from .memory import keep_freed_memory_once
 from .reduce import is_short_float, row_sum
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _PIECE = 1 << 15
 _FLOAT32 = np.dtype(np.float32)
 _FLOAT64 = np.dtype(np.float64)
+_NATIVE = (_FLOAT32, _FLOAT64)
 
 
 def _along_rows(x: Array, dim: int, rows: Callable[[Array, Array], None]) -> Array:
@@ -41,6 +44,8 @@ def _along_rows(x: Array, dim: int, rows: Callable[[Array, Array], None]) -> Arr
     source = np.ascontiguousarray(source, wide).reshape(-1, shape[-1])
     out: Array = np.empty(source.shape, wide)
     step = max(1, _PIECE // shape[-1])
+    if step < len(source):
+        keep_freed_memory_once()
     for first in range(0, source.shape[0], step):
         rows(source[first : first + step], out[first : first + step])
     out = out.reshape(shape)
@@ -67,7 +72,8 @@ def _row_sum(x: Array) -> Array:
     return row_sum(x, np.empty((x.shape[0], 1), x.dtype))
 
 
-def _softmax_rows(x: Array, out: Array) -> None:
+def softmax_rows(x: Array, out: Array) -> None:
+    """:func:`softmax` of the rows of a matrix; `out` may be `x`."""
     np.subtract(x, _row_max(x), out=out)
     np.exp(out, out=out)
     np.divide(out, _row_sum(out), out=out)
@@ -85,36 +91,62 @@ def softmax(x: Array, dim: int) -> Array:
     >>> softmax(np.zeros((1, 4), "f"), 1)
     array([[0.25, 0.25, 0.25, 0.25]], dtype=float32)
     """
-    return _along_rows(x, dim, _softmax_rows)
+    if x.size >= native.limit and x.dtype in _NATIVE:
+        made = native.whole("softmax", x, dim)
+        if made is not None:
+            return made[0]  # type: ignore[no-any-return]
+    return _along_rows(x, dim, softmax_rows)
 
 
 def log_softmax(x: Array, dim: int) -> Array:
     """Logarithm of :func:`softmax`, ``x - max - log(sum exp(x - max))``."""
+    if x.size >= native.limit and x.dtype in _NATIVE:
+        made = native.whole("log_softmax", x, dim)
+        if made is not None:
+            return made[0]  # type: ignore[no-any-return]
     return _along_rows(x, dim, _log_softmax_rows)
 
 
 def softmax_backward(g: Array, out: Array, dim: int) -> Array:
     """``out (g - sum(g out))``: the gradient of :func:`softmax` from its result."""
+    if out.size >= native.limit and out.dtype in _NATIVE and g.dtype == out.dtype:
+        made = native.whole("softmax_backward", g, out, dim)
+        if made is not None:
+            return made[0]  # type: ignore[no-any-return]
     rows = _matching_rows(g, out, dim)
     if rows is None:
         product = g * out
         total = product.sum(dim, keepdims=True) if out.ndim else product
         return np.asarray(out * (g - total))
     g, flat = rows
-    result = np.subtract(g, np.vecdot(g, flat)[:, None])
-    np.multiply(result, flat, out=result)
+    result = np.empty(flat.shape, out.dtype)
+    step = max(1, _PIECE // flat.shape[1])
+    for first in range(0, len(flat), step):
+        part = slice(first, first + step)
+        source, factor = g[part], flat[part]
+        target = np.subtract(source, np.vecdot(source, factor)[:, None], out=result[part])
+        np.multiply(target, factor, out=target)
     return result.reshape(out.shape)
 
 
 def log_softmax_backward(g: Array, out: Array, dim: int) -> Array:
     """``g - exp(out) sum(g)``: the gradient of :func:`log_softmax` from its result."""
+    if out.size >= native.limit and out.dtype in _NATIVE and g.dtype == out.dtype:
+        made = native.whole("log_softmax_backward", g, out, dim)
+        if made is not None:
+            return made[0]  # type: ignore[no-any-return]
     rows = _matching_rows(g, out, dim)
     if rows is None:
         return np.asarray(g - np.exp(out) * (g.sum(dim, keepdims=True) if out.ndim else g))
     g, flat = rows
-    result = np.exp(flat)
-    np.multiply(result, _row_sum(g), out=result)
-    np.subtract(g, result, out=result)
+    result = np.empty(flat.shape, out.dtype)
+    step = max(1, _PIECE // flat.shape[1])
+    for first in range(0, len(flat), step):
+        part = slice(first, first + step)
+        source = g[part]
+        target = np.exp(flat[part], out=result[part])
+        np.multiply(target, _row_sum(source), out=target)
+        np.subtract(source, target, out=target)
     return result.reshape(out.shape)
 
 

@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import native
+from .memory import keep_freed_memory_once
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     Piece = Callable[[Array, Array], None]
 
 # Elements per piece: its temporaries fit the second-level cache.
-_PIECE = 1 << 14
+_PIECE = 1 << 15
 # Up to this many elements, Python's own erf is faster than forty calls of NumPy.
 _FEW = 64
 _FLOAT32 = np.dtype(np.float32)
@@ -51,6 +54,10 @@ def _by_pieces(x: Array, piece: Piece, work: np.dtype[Any] | None = None) -> Arr
     With ``work`` the runs are converted to that dtype first, and the results back.
     """
     dtype = x.dtype
+    if x.size >= native.limit and piece.__closure__ is None:  # type: ignore[attr-defined]
+        made: Array | None = native.pointwise(piece, (x,))
+        if made is not None:
+            return made
     if work is None:
         work = _FLOAT32 if _is_short_float(dtype) else dtype
     if x.flags.c_contiguous or x.ndim < 2:
@@ -65,6 +72,7 @@ def _by_pieces(x: Array, piece: Piece, work: np.dtype[Any] | None = None) -> Arr
         if size <= _PIECE:
             piece(source, target)
         else:
+            keep_freed_memory_once()
             for first in range(0, size, _PIECE):
                 piece(source[first : first + _PIECE], target[first : first + _PIECE])
         return out
@@ -412,6 +420,10 @@ def log_sigmoid(x: Array) -> Array:
 
 def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     """``log(1 + exp(beta x)) / beta``, and x itself where ``beta x`` exceeds ``threshold``."""
+    if x.size >= native.limit:
+        made: Array | None = native.pointwise(softplus, (x,), (beta, threshold))
+        if made is not None:
+            return made
 
     def piece(source: Array, target: Array) -> None:
         scaled = source if beta == 1.0 else source * beta

@@ -8,11 +8,12 @@ import numpy as np
 
 from .._core import Tensor
 from .._define.kinds import elementwise, general
-from .._kernels import select, special
+from .._kernels import select, slopes, special
 from .._tensor.registry import public
 from ..autograd import inplace
 from .arguments import refuse
 from .checks import canonical_dim
+from .elementwise import fused_formula
 from .movement import reshape
 
 
@@ -30,17 +31,27 @@ def _hardtanh_check(x: Any, low: float, high: float) -> tuple[float, float]:
     return low, high
 
 
+fused_formula(
+    "hardtanh_gradient",
+    lambda k, g, x, low, high: k.keep_where(k.logical_and(x > low, x < high), g),
+)
 hardtanh = elementwise(
-    "hardtanh", lambda x, low, high: np.minimum(np.maximum(x, _like(x, low)), _like(x, high)),
+    "hardtanh", slopes.by_pieces(
+        lambda x, low, high: np.minimum(np.maximum(x, _like(x, low)), _like(x, high))),
     "hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor", attrs=("low", "high"),
     check=_hardtanh_check,
-    x=lambda k, g, x, low, high: k.keep_where(k.logical_and(x > low, x < high), g), public=False,
+    x=lambda k, g, x, low, high: k.hardtanh_gradient(g, x, low, high), public=False,
 )  # fmt: skip
+fused_formula(
+    "hardsigmoid_gradient",
+    lambda k, g, x: k.keep_where(k.logical_and(x > -3.0, x < 3.0), g * _SIXTH),
+)
 hardsigmoid = elementwise(
-    "hardsigmoid", lambda x: np.minimum(np.maximum(x + _like(x, 3), _like(x, 0)), _like(x, 6))
-    / _like(x, 6), "hardsigmoid(Tensor self) -> Tensor", floats=True, promotion="none",
+    "hardsigmoid", slopes.by_pieces(lambda x: np.minimum(
+        np.maximum(x + _like(x, 3), _like(x, 0)), _like(x, 6)) / _like(x, 6)),
+    "hardsigmoid(Tensor self) -> Tensor", floats=True, promotion="none",
     check=refuse("hardsigmoid_cpu"),
-    x=lambda k, g, x: k.keep_where(k.logical_and(x > -3.0, x < 3.0), g * _SIXTH), public=False,
+    x=lambda k, g, x: k.hardsigmoid_gradient(g, x), public=False,
 )  # fmt: skip
 
 
@@ -49,11 +60,16 @@ def _hardswish(x: Any) -> Any:
     return x * gate / _like(x, 6)
 
 
+fused_formula(
+    "hardswish_gradient",
+    lambda k, g, x: k.keep_where(
+        k.logical_not(x <= -3.0), k.where(x < 3.0, g * (x / 3 + 0.5), g)),
+)  # fmt: skip
 hardswish = elementwise(
-    "hardswish", _hardswish, "hardswish(Tensor self) -> Tensor", floats=True, promotion="none",
+    "hardswish", slopes.by_pieces(_hardswish), "hardswish(Tensor self) -> Tensor", floats=True,
+    promotion="none",
     check=refuse("hardswish_cpu"), public=False,
-    x=lambda k, g, x: k.where(
-        x <= -3.0, 0.0, k.where(x < 3.0, g * (x / 3 + 0.5), g)),
+    x=lambda k, g, x: k.hardswish_gradient(g, x),
 )  # fmt: skip
 softshrink = elementwise(
     "softshrink", lambda x, width: x - np.minimum(np.maximum(x, _like(x, -width)),
@@ -87,10 +103,11 @@ def _mish_slope(k: Any, x: Any) -> Any:
     return t + x * k.sigmoid(x) * (1 - t * t)
 
 
+fused_formula("mish_gradient", lambda k, g, x: g * _mish_slope(k, x))
 mish = elementwise(
-    "mish", _mish, "mish(Tensor self) -> Tensor", floats=True, promotion="none",
+    "mish", slopes.by_pieces(_mish), "mish(Tensor self) -> Tensor", floats=True, promotion="none",
     check=refuse("mish_cpu"),
-    x=lambda k, g, x: g * _mish_slope(k, x), public=False,
+    x=lambda k, g, x: k.mish_gradient(g, x), public=False,
 )  # fmt: skip
 
 
@@ -101,10 +118,14 @@ def _celu(x: Any, alpha: float) -> Any:
     return select.where(x > _like(x, 0), x, negative)
 
 
+fused_formula(
+    "celu_gradient",
+    lambda k, g, x, alpha: k.where(x <= 0, g * k.exp(k.keep_where(x < 0, x) / alpha), g),
+)
 celu = elementwise(
-    "celu", _celu, "celu(Tensor self, Scalar alpha=1.0) -> Tensor", floats=True, promotion="none",
-    check=refuse("elu_cpu"), x=lambda k, g, x, alpha: k.where(
-        x <= 0, g * k.exp(k.keep_where(x < 0, x) / alpha), g),
+    "celu", slopes.by_pieces(_celu), "celu(Tensor self, Scalar alpha=1.0) -> Tensor", floats=True,
+    promotion="none",
+    check=refuse("elu_cpu"), x=lambda k, g, x, alpha: k.celu_gradient(g, x, alpha),
 )  # fmt: skip
 
 # ---- with a slope of their own ------------------------------------------------------------------

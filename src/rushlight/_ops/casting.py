@@ -72,4 +72,8 @@ def detach(x: Any) -> Any:
     """A view of the same memory that the graph does not know."""
     t = _core.wrap(x._data[...])
     t._cell = _core.cell_of(x)
+    if _core.ctx.handler is not None:
+        hook = getattr(_core.ctx.handler, "detached", None)
+        if hook is not None:
+            hook(x, t)
     return t

@@ -13,6 +13,7 @@ from .. import _core, _dtypes
 from .._core import Tensor
 from .._define.kinds import linear
 from .._tensor.registry import METHODS, public
+from ..autograd import inplace
 
 
 def _join(x: Any, y: Any) -> Any:
@@ -121,3 +122,75 @@ for _function in (complex, real, imag, conj, conj_physical):
     public(_function.__name__, _function, method=_function in (conj, conj_physical))
 METHODS["real"] = property(real, _set_part(real))
 METHODS["imag"] = property(imag, _set_part(imag))
+
+
+# ---- pairs of numbers seen as complex ones, and the reverse -------------------------------------
+
+
+def _complex_check(x: Any) -> tuple[()]:
+    if x.dtype not in (_dtypes.FLOAT32, _dtypes.FLOAT64):
+        if x.dtype == np.float16:
+            raise NotImplementedError(
+                "torch.view_as_complex of float16: rushlight has no complex32"
+            )
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            f"tensor of scalar type: {_dtypes.from_numpy(x.dtype).type_name}"
+        )
+    if not x.ndim:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if x.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if not x.size:
+        return ()
+    if x.strides[-1] != x.itemsize:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if any(s % (2 * x.itemsize) for s in x.strides[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    return ()
+
+
+def _as_complex(x: Any) -> Any:
+    _core.ctx.complex = True
+    kind = np.dtype(np.complex128 if x.dtype == _dtypes.FLOAT64 else np.complex64)
+    return x.view(kind)[..., 0]
+
+
+def _as_real(x: Any) -> Any:
+    if x.dtype.kind != "c":
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return x[..., None].view(x.real.dtype)
+
+
+view_as_complex = linear(
+    "view_as_complex", _as_complex, "view_as_complex(Tensor(a) self) -> Tensor(a)", view=True,
+    check=_complex_check, x=lambda k, g: k.view_as_real(k.contiguous(g)), own_complex=True,
+)  # fmt: skip
+view_as_real = linear(
+    "view_as_real", _as_real, "view_as_real(Tensor(a) self) -> Tensor(a)", view=True,
+    x=lambda k, g: k.view_as_complex(k.contiguous(g)), own_complex=True,
+)  # fmt: skip
+public("view_as_complex", view_as_complex, method=False)
+public("view_as_real", view_as_real, method=False)
+
+
+def resolve_conj(input: Any) -> Any:
+    """`input` itself: conjugates are never kept as a mark here."""
+    return input
+
+
+def is_conj(input: Any) -> bool:
+    """False: rushlight conjugates at once."""
+    return False
+
+
+def is_neg(input: Any) -> bool:
+    """False: rushlight negates at once."""
+    return False
+
+
+public("resolve_conj", resolve_conj)
+public("resolve_neg", lambda input: input)
+public("is_conj", is_conj)
+public("is_neg", is_neg)
+public("conj_physical_", inplace.twin(conj_row, "conj_physical_"))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtypes
-from .._core import Tensor
+from .._core import Tensor, fused
 from .._define.kinds import bilinear, joint
 from .._kernels import conv as kernels
 from .._tensor.registry import public
@@ -91,21 +91,31 @@ def _convolution(x: Any, w: Any, b: Any, stride: Ints, padding: Ints, dilation: 
     return y
 
 
+def _conv_gradients(
+    k: Any, g: Any, x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: Any, need: Any
+) -> Any:
+    shape = tuple(x.shape)
+    return (
+        k.conv_input(g, w, shape, stride, padding, dilation, groups) if need[0] else None,
+        k.conv_weight(g, x, tuple(w.shape), stride, padding, dilation, groups) if need[1] else None,
+    )
+
+
+fused("conv_gradients", kernels.conv_gradients, _conv_gradients)
+
+
 def _convolution_gradients(
     k: Any, g: Any, x: Any, w: Any, b_shape: Any, stride: Any, padding: Any, dilation: Any,
     transposed: Any, groups: Any, need: Any,
 ) -> Any:  # fmt: skip
     gx = gw = gb = None
-    if need[0]:
-        if transposed:
+    if not transposed:
+        gx, gw = k.conv_gradients(g, x, w, stride, padding, dilation, groups, need)
+    else:
+        if need[0]:
             gx = k.conv(g, w, stride, padding, dilation, groups)
-        else:
-            gx = k.conv_input(g, w, tuple(x.shape), stride, padding, dilation, groups)
-    if need[1]:
-        if transposed:
+        if need[1]:
             gw = k.conv_weight(x, g, tuple(w.shape), stride, padding, dilation, groups)
-        else:
-            gw = k.conv_weight(g, x, tuple(w.shape), stride, padding, dilation, groups)
     if need[2]:
         gb = k.sum(g, (0, *range(2, g.ndim)), False)
     return gx, gw, gb

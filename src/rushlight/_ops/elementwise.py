@@ -10,9 +10,19 @@ import numpy as np
 from .. import _core, _dtypes
 from .._core import Tensor, fused
 from .._define.kinds import Row, elementwise, linear
-from .._kernels import select, special
+from .._kernels import select, slopes, special
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+def fused_formula(name: str, formula: Any) -> None:
+    """Give formulas ``k.name``: `formula` itself, which under RAW goes piece by piece."""
+
+    def on_arrays(*arguments: Any) -> Any:
+        return formula(_core.RAW, *arguments)
+
+    fused(name, slopes.by_pieces(on_arrays, formula), formula)
+
 
 
 def _binary(name: str) -> str:
@@ -180,11 +190,14 @@ acos = elementwise(
 atan = elementwise("atan", np.arctan, _unary("atan"), x=lambda g, x: g / (x * x + 1), floats=True)
 sinh = elementwise("sinh", np.sinh, _unary("sinh"), x=lambda k, g, x: g * k.cosh(x), floats=True)
 cosh = elementwise("cosh", np.cosh, _unary("cosh"), x=lambda k, g, x: g * k.sinh(x), floats=True)
-tanh = elementwise("tanh", np.tanh, _unary("tanh"), x=lambda g, out: g * (1 - out * out),
-                   floats=True)  # fmt: skip
+fused("tanh_gradient", slopes.tanh, lambda k, g, out: g * (1 - out * out))
+tanh = elementwise(
+    "tanh", np.tanh, _unary("tanh"), x=lambda k, g, out: k.tanh_gradient(g, out), floats=True
+)
+fused("sigmoid_gradient", slopes.sigmoid, lambda k, g, out: g * ((1 - out) * out))
 sigmoid = elementwise(
-    "sigmoid", special.sigmoid, _unary("sigmoid"), x=lambda g, out: g * ((1 - out) * out),
-    floats=True,
+    "sigmoid", special.sigmoid, _unary("sigmoid"), floats=True,
+    x=lambda k, g, out: k.sigmoid_gradient(g, out),
 )  # fmt: skip
 erf = elementwise(
     "erf", special.erf, _unary("erf"), floats=True,
@@ -298,33 +311,44 @@ def _silu_slope(k: Any, x: Any) -> Any:
 
 
 fused("silu_slope", special.silu_slope, _silu_slope)
+fused("silu_gradient", slopes.silu, lambda k, g, x: g * k.silu_slope(x))
 silu = elementwise(
     "silu", special.silu, _unary("silu"), floats=True, kernel="silu_cpu",
-    x=lambda k, g, x: g * k.silu_slope(x),
+    x=lambda k, g, x: k.silu_gradient(g, x),
 )  # fmt: skip
+fused_formula("log_sigmoid_gradient", lambda k, g, x: g * k.sigmoid(-x))
 log_sigmoid = elementwise(
     "log_sigmoid", special.log_sigmoid, "log_sigmoid(Tensor self) -> Tensor", floats=True,
     kernel="log_sigmoid_cpu",
-    x=lambda k, g, x: g * k.sigmoid(-x), public=False,
+    x=lambda k, g, x: k.log_sigmoid_gradient(g, x), public=False,
 )  # fmt: skip
+fused_formula(
+    "softplus_gradient",
+    lambda k, g, x, beta, threshold: k.where(x * beta > threshold, g, g * k.sigmoid(x * beta)),
+)
 softplus = elementwise(
     "softplus", special.softplus,
     "softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor", floats=True,
     kernel="softplus_cpu",
-    x=lambda k, g, x, beta, threshold: k.where(
-        x * beta > threshold, g, g * k.sigmoid(x * beta)),
+    x=lambda k, g, x, beta, threshold: k.softplus_gradient(g, x, beta, threshold),
 )  # fmt: skip
 
 
 def _leaky_relu(x: Any, negative_slope: float) -> Any:
+    if 0 < negative_slope <= 1:
+        return np.maximum(x, x * x.dtype.type(negative_slope))
     return select.where(x > _ZEROS[x.dtype], x, x * x.dtype.type(negative_slope))
 
 
+fused_formula(
+    "leaky_relu_gradient",
+    lambda k, g, x, negative_slope: k.where(x > 0, g, g * negative_slope),
+)
 leaky_relu = elementwise(
-    "leaky_relu", _leaky_relu,
+    "leaky_relu", slopes.by_pieces(_leaky_relu),
     "leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor", floats=True,
     kernel="leaky_relu_cpu",
-    x=lambda k, g, x, negative_slope: k.where(x > 0, g, g * negative_slope),
+    x=lambda k, g, x, negative_slope: k.leaky_relu_gradient(g, x, negative_slope),
 )  # fmt: skip
 
 
@@ -334,15 +358,20 @@ def _elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return select.where(x > _ZEROS[x.dtype], x * x.dtype.type(scale), negative)
 
 
+def _elu_gradient(
+    k: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float
+) -> Any:
+    # Of the negative elements only: exp of the others may be infinite.
+    slope = k.exp(k.keep_where(x < 0, x) * input_scale)
+    return k.where(x <= 0, g * (alpha * scale * input_scale) * slope, g * scale)
+
+
+fused_formula("elu_gradient", _elu_gradient)
 elu = elementwise(
-    "elu", _elu,
+    "elu", slopes.by_pieces(_elu),
     "elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor", floats=True,
     kernel="elu_cpu",
-    x=lambda k, g, x, alpha, scale, input_scale: k.where(
-        x <= 0,
-        # Of the negative elements only: exp of the others may be infinite.
-        g * (alpha * scale * input_scale) * k.exp(k.keep_where(x < 0, x) * input_scale),
-        g * scale),
+    x=lambda k, g, x, alpha, scale, input_scale: k.elu_gradient(g, x, alpha, scale, input_scale),
 )  # fmt: skip
 
 
@@ -362,10 +391,13 @@ def _gelu_slope(k: Any, x: Any, approximate: str) -> Any:
 
 
 fused("gelu_slope", special.gelu_slope, _gelu_slope)
+fused(
+    "gelu_gradient", slopes.gelu, lambda k, g, x, approximate: g * k.gelu_slope(x, approximate)
+)
 gelu = elementwise(
     "gelu", special.gelu, "gelu(Tensor self, *, str approximate='none') -> Tensor", floats=True,
     kernel="GeluKernelImpl",
-    x=lambda k, g, x, approximate: g * k.gelu_slope(x, approximate),
+    x=lambda k, g, x, approximate: k.gelu_gradient(g, x, approximate),
 )  # fmt: skip
 
 # ---- comparisons and logic ----------------------------------------------------------------------

@@ -11,6 +11,7 @@ from .._core import Tensor
 from .._define.kinds import linear
 from .._kernels import scatter as kernels
 from .._tensor import registry
+from .by_example import reads
 
 
 def _long(index: Any) -> Any:
@@ -164,13 +165,14 @@ def embedding_function(
         assert padding_idx >= -size, "Padding_idx must be within num_embeddings"
         padding_idx += size
     if max_norm is not None:
-        _shorten_rows(weight, input, max_norm, norm_type)
+        shorten_rows(weight, input, max_norm, norm_type)
     return embedding.call(weight, input, padding_idx, scale_grad_by_freq, False)
 
 
-def _shorten_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
+def shorten_rows(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows in use to at most `max_norm`, outside the graph, as PyTorch does."""
     data = weight._data
+    reads(input, "item()")
     used = np.unique(input._data)
     if used.size and (used[0] < 0 or used[-1] >= data.shape[0]):
         raise IndexError("index out of range in self")

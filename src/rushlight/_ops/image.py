@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import _dtypes
 from .._define.kinds import linear
 
 Ints = tuple[int, ...]
@@ -194,6 +195,8 @@ def _taps(mode: str, n: int, out: int, scale: float | None, align: bool, dtype: 
         where = np.floor((np.arange(out, dtype=np.float32) + shift) * ratio).astype(np.int64)
         return np.minimum(where, n - 1)[:, None], None
     ratio = _ratio(n, out, scale, align, real)
+    if mode in _FILTERS:
+        return _smooth_taps(mode, n, at, ratio, dtype)
     position = at * ratio if align else (at + real(0.5)) * ratio - real(0.5)
     if mode == "cubic":
         first = np.floor(position)
@@ -207,6 +210,43 @@ def _taps(mode: str, n: int, out: int, scale: float | None, align: bool, dtype: 
     high = np.minimum(low + 1, n - 1)
     t = np.clip(position - low, 0, 1)
     return np.stack([low, high], 1), np.stack([1 - t, t], 1).astype(dtype)
+
+
+def _smooth_taps(mode: str, n: int, at: Any, ratio: Any, dtype: Any) -> tuple[Any, Any]:
+    """Taps of a filter that is as wide as the pixels of the result, so that none is skipped."""
+    real = at.dtype.type
+    reach, shape = _FILTERS[mode]
+    wide = max(ratio, real(1))
+    support = real(reach) * wide
+    center = ratio * (at + real(0.5))
+    low = np.maximum((center - support + real(0.5)).astype(np.int64), 0)
+    high = np.minimum((center + support + real(0.5)).astype(np.int64), n)
+    where = low[:, None] + np.arange(int((high - low).max()))
+    distance = (where - center[:, None] + real(0.5)) / wide
+    weights = np.where(where < high[:, None], shape(distance), 0)
+    weights = weights / weights.sum(1, keepdims=True)
+    return np.minimum(where, n - 1), weights.astype(dtype)
+
+
+def _triangle(d: Any) -> Any:
+    return np.maximum(1 - np.abs(d), 0)
+
+
+def _keys(d: Any) -> Any:
+    """Keys' cubic with a = -0.5, as Pillow has it."""
+    d = np.abs(d)
+    near, far = (1.5 * d - 2.5) * d * d + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2
+    return np.where(d < 1, near, np.where(d < 2, far, 0))
+
+
+def _lanczos(d: Any) -> Any:
+    return np.where(np.abs(d) < 3, np.sinc(d) * np.sinc(d / 3), 0)
+
+
+#: Filters of antialiased modes: how far they reach, in pixels, and their shape.
+_FILTERS: dict[str, tuple[int, Any]] = {
+    "linear-smooth": (1, _triangle), "cubic-smooth": (2, _keys), "lanczos-smooth": (3, _lanczos),
+}  # fmt: skip
 
 
 def _cubic_near(d: Any) -> Any:
@@ -255,12 +295,20 @@ def _resample_adjoint(
 _RESAMPLE = "float[]? scales, str mode, bool align) -> Tensor"
 
 
+def _no_half(x: Any, *attributes: Any) -> Exception | None:
+    dtype = x._data.dtype
+    if dtype.itemsize > 2:
+        return None
+    name = _dtypes.from_numpy(dtype).type_name
+    return NotImplementedError(f"\"compute_index_ranges_weights\" not implemented for '{name}'")
+
+
 def _resample_row(name: str, node: str) -> Any:
     return linear(
         name, _resample, f"_{name}(Tensor self, int[] size, {_RESAMPLE}", floats=True,
         promotion="none", x=lambda k, g, x_shape, scales, mode, align: k.resample_adjoint(
             g, x_shape, scales, mode, align),
-        node=node, public=False,
+        node=node, public=False, refuse=_no_half if "Aa" in node else None,
     )  # fmt: skip
 
 
@@ -274,9 +322,12 @@ resample_adjoint = linear(
 resample_row = _resample_row("resample", "UpsampleBackwardBackward0")
 resample = {
     (kind, rank): _resample_row(
-        f"upsample_{kind.lower()}{rank}d", f"Upsample{kind}{rank}DBackward0"
+        f"upsample_{kind.lower()}{rank}d",
+        f"Upsample{kind}{rank}DBackward0" if kind[-2:] != "Aa"
+        else f"Upsample{kind[:-2]}{rank}DAaBackward0",
     )
     for kind, ranks in (("Nearest", (1, 2, 3)), ("NearestExact", (1, 2, 3)), ("Linear", (1,)),
-                        ("Bilinear", (2,)), ("Trilinear", (3,)), ("Bicubic", (2,)))
+                        ("Bilinear", (2,)), ("Trilinear", (3,)), ("Bicubic", (2,)),
+                        ("BilinearAa", (2,)), ("BicubicAa", (2,)), ("LanczosAa", (2,)))
     for rank in ranks
 }  # fmt: skip

@@ -386,11 +386,3 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     wide_b = reshape(other, tuple(m for size in b for m in (1, size)))
     shape = tuple(p * q for p, q in zip(a, b, strict=True))
     return unsafe_view.call(wide_a * wide_b, shape)
-
-
-def chain(matrices: tuple[Tensor, ...]) -> Tensor:
-    """The product of several matrices."""
-    product = matrices[0]
-    for m in matrices[1:]:
-        product = mm.call(product, m)
-    return view.call(product, product._data.shape) if len(matrices) > 1 else product

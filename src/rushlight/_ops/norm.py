@@ -1,4 +1,4 @@
-"""Rows of normalisation: batch, layer and group norm.
+"""Rows of normalisation: batch and layer norm; group norm is in `norm_groups.py`.
 
 The statistics are residuals of the forward. They depend on the input, so under TEN the formulas
 compute them again (`recompute`); the first derivative has kernels of few passes, whose second
@@ -15,7 +15,8 @@ import numpy as np
 
 from .._core import fused
 from .._define.kinds import elementwise, joint
-from .._kernels import reduce
+from .._kernels import native, reduce
+from .._kernels.memory import keep_freed_memory_once
 
 Ints = tuple[int, ...]
 
@@ -27,11 +28,6 @@ def _planes(shape: Ints) -> int:
     for size in shape[2:]:
         n *= size
     return n
-
-
-def _column(values: Any, ndim: int) -> Any:
-    """Per-channel values so that they broadcast against (N, C, ...)."""
-    return values.reshape((-1,) + (1,) * (ndim - 2))
 
 
 def _scaled(x: Any, scale: Any, shift: Any) -> Any:
@@ -56,6 +52,11 @@ def _affine(scale: Any, mean: Any, w: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _batch_norm(x: Any, w: Any, b: Any, eps: float) -> tuple[Any, ...]:
+    if x.size >= native.limit:
+        made = native.whole("batch_norm_train", x, w, b, eps)
+        if made is not None:
+            out, mean, var, rstd = made
+            return out, mean, var, mean, rstd
     if x.ndim == 2 and 0 < x.size <= _PIECE:
         return _batch_norm_of_rows(x, w, b, eps)
     mean, var = reduce.batch_norm_stats(x)
@@ -109,6 +110,10 @@ def _batch_norm_gradients(
 
 def _batch_gradients_raw(g: Any, x: Any, w: Any, mean: Any, rstd: Any, need: Any) -> Any:
     """Two passes for the sums, one for the gradient, a cache-sized piece at a time."""
+    if x.size >= native.limit:
+        made = native.whole("batch_norm_gradients", g, x, w, mean, rstd, need)
+        if made is not None:
+            return made
     if x.ndim == 2 and x.size <= _PIECE:
         return _batch_gradients_of_rows(g, x, w, mean, rstd, need)
     shape = x.shape
@@ -253,6 +258,10 @@ moving_average = elementwise(
 
 def _layer_norm(x: Any, w: Any, b: Any, rank: int, eps: float) -> tuple[Any, Any, Any]:
     """Statistics and result in one run over cache-sized pieces; squares are about the mean."""
+    if x.size >= native.limit:
+        made = native.whole("layer_norm", x, w, b, rank, eps)
+        if made is not None:
+            return tuple(made)  # type: ignore[return-value]
     shape = x.shape
     lead, kept = shape[: len(shape) - rank], shape[len(shape) - rank :]
     count, width = math.prod(lead), math.prod(kept)
@@ -285,6 +294,8 @@ def _layer_norm(x: Any, w: Any, b: Any, rank: int, eps: float) -> tuple[Any, Any
 def _parts(count: int, width: int) -> list[slice]:
     """Rows that fit into the cache together."""
     step = max(1, _PIECE // max(1, width))
+    if step < count:
+        keep_freed_memory_once()
     return [slice(i, i + step) for i in range(0, count, step)]
 
 
@@ -305,6 +316,10 @@ def _layer_gradients_raw(
     g: Any, x: Any, w: Any, mean: Any, rstd: Any, rank: int, need: Any
 ) -> Any:
     """All sums and the gradient in one run over cache-sized pieces."""
+    if x.size >= native.limit:
+        made = native.whole("layer_norm_gradients", g, x, w, mean, rstd, rank, need)
+        if made is not None:
+            return made
     shape = x.shape
     kept = shape[len(shape) - rank :]
     width = math.prod(kept)
@@ -377,52 +392,4 @@ layer_norm = joint(
     **_ONE_DTYPE,
     residuals=("mean", "rstd"), recomputed=("mean", "rstd"), recompute=_layer_statistics,
     node="NativeLayerNormBackward0", public=False,
-)  # fmt: skip
-
-# ---- group norm: layer norm of each group, then a scale per channel -----------------------------
-
-
-def _group_norm(x: Any, w: Any, b: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
-    rows = np.ascontiguousarray(x).reshape(x.shape[0], groups, -1)
-    out, mean, rstd = _layer_norm(rows, None, None, 1, eps)
-    out = out.reshape(x.shape)
-    if w is not None:
-        np.multiply(out, _column(w, x.ndim), out=out)
-    if b is not None:
-        np.add(out, _column(b, x.ndim), out=out)
-    return out, mean, rstd
-
-
-def _group_statistics(k: Any, x: Any, groups: int, eps: float) -> tuple[Any, Any]:
-    return _layer_statistics(k, k.reshape(x, (int(x.shape[0]), groups, -1)), 1, eps)
-
-
-def _group_norm_gradients(
-    k: Any, g: Any, x: Any, w: Any, mean: Any, rstd: Any, groups: int, eps: float, need: Any
-) -> Any:
-    wide = _broadcastable(x)
-    rows = (int(x.shape[0]), groups, -1)
-    shape = tuple(x.shape)
-    axes = _channel_axes(x)
-    gx = gw = gb = None
-    x = k.reshape(x, rows)
-    if need[0]:
-        inner = g if w is None else g * k.reshape(w, wide)
-        inner = k.reshape(inner, rows)
-        gx = k.layer_norm_gradients(inner, x, None, mean, rstd, 1, (True, False, False))[0]
-        gx = k.reshape(gx, shape)
-    if need[1]:
-        gw = k.sum(g * k.reshape((x - mean) * rstd, shape), axes, False)
-    if need[2]:
-        gb = k.sum(g, axes, False)
-    return gx, gw, gb
-
-
-group_norm = joint(
-    "group_norm", _group_norm,
-    "_group_norm(Tensor input, Tensor? weight, Tensor? bias, int groups, float eps) -> Tensor",
-    _group_norm_gradients, ("x", "w", "b"), inputs=("x", "w", "b"), optional=("w", "b"),
-    **_ONE_DTYPE,
-    residuals=("mean", "rstd"), recomputed=("mean", "rstd"), recompute=_group_statistics,
-    node="NativeGroupNormBackward0", public=False,
 )  # fmt: skip

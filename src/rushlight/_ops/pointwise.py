@@ -14,6 +14,7 @@ from .._kernels import special
 from ..autograd.naming import renamed
 from . import clamping, division
 from . import elementwise as e
+from .by_example import by_example
 from .casting import cast
 
 
@@ -37,9 +38,15 @@ lgamma = elementwise("lgamma", special.lgamma, _unary("lgamma"), floats=True,
                      x=lambda k, g, x: g * k.digamma(x))  # fmt: skip
 digamma = elementwise("digamma", special.digamma, _unary("digamma"), floats=True,
                       x=lambda k, g, x: g * k.polygamma(1, x))  # fmt: skip
+def _polygamma_check(n: Any, x: Any) -> tuple[int]:
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    return (n,)
+
+
 polygamma = elementwise(
     "polygamma", special.polygamma, "polygamma(int n, Tensor self) -> Tensor", floats=True,
-    inputs=("x",), x=lambda k, g, x, n: g * k.polygamma(n + 1, x),
+    inputs=("x",), check=_polygamma_check, x=lambda k, g, x, n: g * k.polygamma(n + 1, x),
 )  # fmt: skip
 frac = elementwise("frac", lambda x: x - np.trunc(x), _unary("frac"), x=lambda g: g,
                    floats=True, kernel="frac_cpu")  # fmt: skip
@@ -303,6 +310,7 @@ heaviside = elementwise(
 )  # fmt: skip
 
 
+@by_example
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08,
     equal_nan: bool = False,
@@ -312,6 +320,11 @@ def isclose(
         raise RuntimeError(
             f"{_core.dtype_of(input).type_name} did not match {_core.dtype_of(other).type_name}"
         )
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not tolerance >= 0:
+            raise RuntimeError(
+                f"{name} must be greater than or equal to zero, but got {tolerance:g}"
+            )
     a, b = input._data, other._data
     if a.dtype in _dtypes.LOW_PRECISION:
         a, b = a.astype(np.float32), b.astype(np.float32)

@@ -129,8 +129,8 @@ def _std_gradient(
     k: Any, g: Any, x: Any, out: Any, dims: Any, correction: float, keepdim: bool
 ) -> Any:
     shape = tuple(x.shape)
-    slope = g / (out * (max(0.0, _count(shape, dims) - correction) or float("nan")))
-    slope = k.where(out == 0, 0.0, slope)
+    scale = out * (max(0.0, _count(shape, dims) - correction) or float("nan"))
+    slope = g / k.where(out == 0, float("inf"), scale)
     return _opened(k, slope, dims, keepdim, shape) * (x - k.mean(x, dims, True))
 
 

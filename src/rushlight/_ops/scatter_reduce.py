@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .._define.kinds import joint
+from .._define.promote import broadcast_error
 from .._kernels import scatter as kernels
 from .in_place import register_twin
 from .scattering import _accumulate, _covered, _long, _scatter_check
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+_NODE = "ScatterReduceBackward0"
 _STARTS = {"sum": 0.0, "mean": 0.0, "prod": 1.0}
 
 
@@ -58,6 +60,8 @@ def _reduce_gradients(
     include_self: bool, need: Any,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Sums hand on the gradient, means their share, extrema share among those that attain them."""
+    if reduce in ("prod", "amax", "amin"):
+        _same_shape(tuple(src.shape), tuple(index.shape))
     if reduce == "sum":
         to_x, to_src = g, g
     elif reduce == "mean":
@@ -70,14 +74,19 @@ def _reduce_gradients(
         return _prod_gradients(k, g, x, index, src, out, dim, include_self)
     else:
         at_x = _kept(k, k.cast(x == out, k.dtype_of(g)), dim, index, include_self)
-        at_src = k.cast(src == _covered(k, out, dim, index, tuple(src.shape)), k.dtype_of(g))
+        at_src = k.cast(src == _covered(k, out, dim, index, tuple(src.shape), _NODE), k.dtype_of(g))
         total = k.scatter_add(at_x, dim, index, at_src)
         share = g / k.where(total == 0, 1.0, total)
-        return share * at_x, at_src * _covered(k, share, dim, index, tuple(src.shape))
+        return share * at_x, at_src * _covered(k, share, dim, index, tuple(src.shape), _NODE)
     return (
         _kept(k, to_x, dim, index, include_self),
-        _covered(k, to_src, dim, index, tuple(src.shape)),
+        _covered(k, to_src, dim, index, tuple(src.shape), _NODE),
     )
+
+
+def _same_shape(wanted: Any, found: Any) -> None:
+    if wanted != found and len(wanted) == len(found):
+        raise broadcast_error(wanted, found)
 
 
 def _kept(k: Any, g: Any, dim: int, index: Any, include_self: bool) -> Any:
@@ -94,9 +103,11 @@ def _prod_gradients(
     rest = k.scatter_reduce(
         k.where(start == 0, 1.0, start), dim, index, k.where(src == 0, 1.0, src), "prod", True)
     shape = tuple(src.shape)
-    zeros_at, rest_at = _covered(k, zeros, dim, index, shape), _covered(k, rest, dim, index, shape)
+    zeros_at = _covered(k, zeros, dim, index, shape, _NODE)
+    rest_at = _covered(k, rest, dim, index, shape, _NODE)
     to_x = _others(k, start, x_zero, zeros, rest) * g
-    to_src = _others(k, src, src_zero, zeros_at, rest_at) * _covered(k, g, dim, index, shape)
+    to_src = _others(k, src, src_zero, zeros_at, rest_at) * _covered(
+        k, g, dim, index, shape, _NODE)
     return _kept(k, to_x, dim, index, include_self), to_src
 
 

@@ -3,6 +3,7 @@ index_select, index_add and their relatives, each linear map beside its adjoint.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -120,14 +121,25 @@ def _scatter_value_check(x: Any, dim: Any, index: Any, value: Any, *rest: Any) -
     return (dim, copying.as_element(value, x.dtype).item() if x.dtype.kind != "V" else value, *rest)
 
 
-def _covered(k: Any, g: Any, dim: int, index: Any, src_shape: Any) -> Any:
-    """The gradient of a scattered source; what lies beyond the index received nothing."""
+def _covered(k: Any, g: Any, dim: int, index: Any, src_shape: Any, node: str) -> Any:
+    """The gradient of a scattered source; like PyTorch's it wants an index as large as that."""
+    have = tuple(index.shape)
+    if have != src_shape and math.prod(have) != math.prod(src_shape):
+        _refuse_part(node, have, src_shape)
     g = k.gather(g, dim, index)
-    for d, n in enumerate(src_shape):
-        have = tuple(g.shape)
-        if have[d] != n:
-            g = k.slice_backward(g, (*have[:d], n, *have[d + 1 :]), d, 0, have[d], 1)
-    return g
+    return g if have == src_shape else k.reshape(g, src_shape)
+
+
+def _refuse_part(node: str, have: Any, wanted: Any) -> None:
+    error = RuntimeError(
+        f"Function {node} returned an invalid gradient at index 1 - got {list(have)} but expected "
+        f"shape compatible with {list(wanted)}"
+    )
+    error.add_note(
+        "rushlight: a gradient flows to a scattered source only where the index covers all of it; "
+        "cut the source to the size of the index first."
+    )
+    raise error
 
 
 scatter_src = general(
@@ -135,7 +147,8 @@ scatter_src = general(
     "scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
     inputs=("x", "index", "src"), check=_scatter_check, public=False, node="ScatterBackward0",
     x=lambda k, g, dim, index: k.scatter_value(g, dim, index, 0),
-    src=lambda k, g, dim, index, src_shape: _covered(k, g, dim, index, src_shape),
+    src=lambda k, g, dim, index, src_shape: _covered(
+        k, g, dim, index, src_shape, "ScatterBackward0"),
 )  # fmt: skip
 scatter_value = linear(
     "scatter_value",
@@ -170,7 +183,8 @@ scatter_add = linear(
     "scatter_add", _accumulate,
     "scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor",
     inputs=("x", "index", "src"), check=_scatter_check, x=lambda g: g,
-    src=lambda k, g, dim, index, src_shape: _covered(k, g, dim, index, src_shape),
+    src=lambda k, g, dim, index, src_shape: _covered(
+        k, g, dim, index, src_shape, "ScatterAddBackward0"),
 )  # fmt: skip
 
 _UFUNCS = {"add": np.add, "multiply": np.multiply}

@@ -12,6 +12,7 @@ from .._define import calls
 from .._define.kinds import linear
 from .._define.promote import broadcast_error
 from . import diagonals, linalg, movement
+from .by_example import by_example, reads
 from .casting import contiguous
 from .checks import canonical_dim, canonical_dims, infer_size
 
@@ -55,6 +56,7 @@ def _view(self: Tensor, *size: Any, dtype: Any = None) -> Tensor:
     return view(self, *size) if dtype is None else view_dtype(self, dtype)
 
 
+@by_example
 def view_dtype(self: Tensor, dtype: _dtypes.dtype) -> Tensor:
     """The memory of this tensor as another dtype."""
     t = wrap(self._data.view(dtype.numpy))
@@ -251,6 +253,7 @@ def repeat_interleave(
 ) -> Tensor:
     """Every element repeated in place."""
     if repeats is None:
+        reads(input, "item()")
         counts = input._data
         return wrap(np.repeat(np.arange(counts.size), counts))
     if dim is None:
@@ -264,6 +267,7 @@ def repeat_interleave(
         wide = movement.expand.call(wide, (*shape[: dim + 1], repeats, *shape[dim + 1 :]))
         joined = (*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :])
         return movement.view.call(contiguous.call(wide), joined)
+    reads(repeats, "item()")
     counts = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
     if np.any(counts < 0):
         raise RuntimeError("repeats can not be negative")
@@ -314,8 +318,11 @@ def column_stack(tensors: Any) -> Tensor:
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """All tensors expanded to their common shape."""
-    if len(tensors) == 1 and not isinstance(tensors[0], Tensor):
-        tensors = tuple(tensors[0])
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
+            )
     shapes = [t._data.shape for t in tensors]
     try:
         shape = np.broadcast_shapes(*shapes)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import _dtypes
-from .._core import Tensor, dtype_of, wrap
+from .._core import TEN, Tensor, constant, ctx, dtype_of, wrap
 from .._define.kinds import general, linear
 from .._kernels import reduce as kernels
 from . import movement, reduce
@@ -82,15 +82,15 @@ def _norm_gradient(k: Any, g: Any, x: Any, out: Any, p: float, dims: Any, keepdi
     if p == 0:
         return None
     if p == 1:
-        return g * k.sign(x)
+        return g * k.sgn(x)
     if p in (math.inf, -math.inf):
         mask = k.abs(x) == out
         count = k.sum(k.cast(mask, k.dtype_of(g)), dims, True)
-        return k.keep_where(mask, k.sign(x) * (g / count))
+        return k.keep_where(mask, k.sgn(x) * (g / count))
     if p == 2:
-        return k.where(out == 0, 0.0, x * (g / out))
-    scale = k.pow_scalar(k.abs(x), p - 1) * k.sign(x)
-    return k.where(out == 0, 0.0, scale * (g / k.pow_scalar(out, p - 1)))
+        return x * (g / k.where(out == 0, math.inf, out))
+    scale = k.where(out == 0, 0.0, k.pow_scalar(k.abs(x), p - 1) * k.sgn(x))
+    return scale * (g / k.where(out == 0, math.inf, k.pow_scalar(out, p - 1)))
 
 
 def _norm_check(x: Any, p: Any, dims: Any, keepdim: Any) -> tuple[float, Any, bool]:
@@ -128,7 +128,14 @@ def norm(
     if dtype is not None:
         input = reduce.with_dtype(input, dtype)
     if p == "nuc":
-        raise NotImplementedError("torch.norm(p='nuc')")
+        from .linear_algebra import nuclear_norm
+
+        if dim is None and input._data.ndim != 2:
+            found = " ".join(map(str, range(input._data.ndim)))
+            raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {found}")
+        return nuclear_norm(input, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     if isinstance(dim, bool):
         raise TypeError(
             "linalg_vector_norm(): argument 'dim' (position 3) must be tuple of ints, but found "
@@ -172,6 +179,10 @@ dist = general(
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements are not zero."""
     dims = canonical_dims(None if dim == () else dim, input._data.ndim)
+    if ctx.handler is not None:
+        there = TEN.ne(input, constant(0, input._data.dtype))
+        found: Tensor = TEN.sum(there, dims, False) if dims else TEN.cast(there, _dtypes.INT64)
+        return found
     return wrap(np.asarray(np.count_nonzero(input._data, axis=dims)).astype(np.int64))
 
 
@@ -211,25 +222,6 @@ trace = linear(
     x=lambda k, g, x_shape: k.diagonal_backward(
         k.expand(g, (min(x_shape[0], x_shape[1]),)), x_shape, 0, 0, 1),
 )  # fmt: skip
-
-
-def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
-    """The vector product along a dim of size 3."""
-    shape = input._data.shape
-    if dim is None:
-        dim = next((i for i, n in enumerate(shape) if n == 3), None)
-        if dim is None:
-            raise RuntimeError("no dimension of size 3 in input")
-    dim = canonical_dim(dim, len(shape))
-
-    def part(t: Tensor, i: int) -> Any:
-        return movement.select.call(t, dim, i)
-
-    a = [part(input, i) for i in range(3)]
-    b = [part(other, i) for i in range(3)]
-    return movement.stack.call(
-        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], dim
-    )
 
 
 def diff(

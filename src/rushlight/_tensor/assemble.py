@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import _dtypes
 from .._core import Namespace, Tensor
-from .._define import binding
+from .._define import binding, overriding
 from .._ops import (  # noqa: F401 - each registers its public names
     activation,
     complexes,
@@ -51,3 +51,4 @@ convert.attach()
 legacy.attach()
 operators.attach()
 indexing.attach()
+overriding.attach()

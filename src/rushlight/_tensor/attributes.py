@@ -119,7 +119,13 @@ def store_grad(self: Tensor, value: Tensor | None) -> None:
 
 def _get_requires_grad(self: Tensor) -> bool:
     # A view made under no_grad says what its base says, though no gradient goes through it.
-    return self._edge is not None or (self._view is not None and self._view.base._edge is not None)
+    if self._edge is not None:
+        return True
+    if ctx.handler is not None and self._batched is not None:
+        tracked = getattr(ctx.handler, "tracked", None)
+        if tracked is not None:
+            return bool(tracked(self))
+    return self._view is not None and self._view.base._edge is not None
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -168,6 +174,8 @@ def _grad_fn(self: Tensor) -> Any:
 
 def _get_data(self: Tensor) -> Tensor:
     """A tensor over the same memory that autograd does not see: writes to it are not versioned."""
+    if ctx.handler is not None and self._batched is not None:
+        raise RuntimeError("accessing `data` under vmap transform is not allowed")
     t = wrap(self._data[...])
     kind: Any = type(self)
     if kind is not Tensor and hasattr(kind, "_wrap_data"):
@@ -306,6 +314,10 @@ def detach_(self: Tensor) -> Tensor:
             "function in torch/optim/optimizer.py as a solution."
         )
     self._edge = None
+    if ctx.handler is not None:
+        detached = getattr(ctx.handler, "detached", None)
+        if detached is not None:
+            detached(self, self)
     return self
 
 
@@ -354,6 +366,10 @@ def _output_nr(self: Tensor) -> int:
 def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
     from .printing import format_tensor
 
+    if ctx.handler is not None and self._batched is not None:
+        shown = getattr(ctx.handler, "shown", None)
+        if shown is not None and (text := shown(self)) is not None:
+            return str(text)
     edge = self._edge
     name = None
     if isinstance(edge, Node):
@@ -367,7 +383,14 @@ def _repr(self: Tensor, *, tensor_contents: str | None = None) -> str:
         grad_fn_name=name,
         prefix="tensor(" if type(self) is Tensor else type(self).__name__ + "(",
         contents=tensor_contents,
+        tangent=None if ctx.handler is None else _tangent(self),
     )
+
+
+def _tangent(self: Tensor) -> Tensor | None:
+    from ..autograd.forward_ad import tangent_shown
+
+    return tangent_shown(self)
 
 
 def _format(self: Tensor, spec: str) -> str:
@@ -531,6 +554,9 @@ def attach() -> None:
         "is_xpu": property(lambda self: False),
         "is_meta": property(lambda self: False),
         "is_nested": property(lambda self: False),
+        **{name: property(lambda self: False) for name in (  # tensors elsewhere or laid otherwise
+            "is_ipu is_maia is_mkldnn is_mtia is_sparse_csr is_vulkan is_xla volatile").split()},
+        "grad_dtype": property(lambda self: _core.dtype_of(self)),
         "name": property(lambda self: None),
         "layout": property(lambda self: __import__("rushlight").strided),
     }  # fmt: skip

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _dtypes
-from .._core import Tensor, bump
+from .._core import Tensor, bump, ctx
+from .._define import overriding
 from . import from_data
 from .device import device as device_type
 from .options import (
@@ -23,6 +24,7 @@ from .options import (
     default_of,
     empty_in,
     finish,
+    like,
     like_array,
     numpy_dtype,
 )  # fmt: skip
@@ -69,6 +71,8 @@ def _copied(data: Tensor, dtype: Any, where: str) -> Tensor:
     from .._ops import casting
 
     warnings.warn(_COPY.format(where), UserWarning, stacklevel=3)
+    if overriding.ACTIVE:
+        data = overriding.as_plain(data)
     before = _core.set_modes(False, _core.thread.inference)
     try:
         if dtype is None or dtype.numpy == data._data.dtype:
@@ -157,7 +161,8 @@ def _filler(name: str, maker: Any) -> None:
         return into(name, allocate(maker, size, out._data.dtype, name), out)
 
     def make_new(self: Tensor, size: Any, dtype: Any, *options: Any) -> Tensor:
-        return finish(allocate(maker, size, numpy_dtype(dtype, self._data.dtype)), *options)
+        t = finish(allocate(maker, size, numpy_dtype(dtype, self._data.dtype)), *options)
+        return t if ctx.handler is None else like(self, t)
 
     if name != "empty":
         overloaded(
@@ -223,7 +228,8 @@ def _full_out(size: Any, value: Any, out: Any, dtype: Any, *options: Any) -> Ten
 
 
 def _new_full(self: Tensor, size: Any, value: Any, dtype: Any, *options: Any) -> Tensor:
-    return finish(full_array(size, value, numpy_dtype(dtype, self._data.dtype)), *options)
+    t = finish(full_array(size, value, numpy_dtype(dtype, self._data.dtype)), *options)
+    return t if ctx.handler is None else like(self, t)
 
 
 def _like(name: str, value: Any) -> None:
@@ -235,7 +241,8 @@ def _like(name: str, value: Any) -> None:
         array = like_array(data, data.dtype if dtype is None else dtype.numpy, memory_format)
         if value is not None:
             array.fill(value)
-        return finish(array, layout, device, pin, grad)
+        t = finish(array, layout, device, pin, grad)
+        return t if ctx.handler is None else like(x, t)
 
     overloaded(
         f"{name}_like",
@@ -252,7 +259,8 @@ def _full_like(x: Any, value: Any, dtype: Any, layout: Any, device: Any, pin: An
     numpy = x._data.dtype if dtype is None else dtype.numpy
     array = like_array(x._data, numpy, memory_format)
     array[...] = converted(value, numpy)
-    return finish(array, layout, device, pin, grad)
+    t = finish(array, layout, device, pin, grad)
+    return t if ctx.handler is None else like(x, t)
 
 
 def _eye_array(n: int, m: int, numpy: Any) -> Any:
@@ -280,7 +288,8 @@ def _empty_strided(size: Any, stride: Any, dtype: Any, *options: Any) -> Tensor:
 
 
 def _new_empty_strided(x: Tensor, size: Any, stride: Any, dtype: Any, *options: Any) -> Tensor:
-    return finish(_strided_array(size, stride, numpy_dtype(dtype, x._data.dtype)), *options)
+    t = finish(_strided_array(size, stride, numpy_dtype(dtype, x._data.dtype)), *options)
+    return t if ctx.handler is None else like(x, t)
 
 
 def _empty_permuted(size: Any, order: Any, dtype: Any, *options: Any) -> Tensor:

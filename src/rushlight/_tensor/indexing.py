@@ -433,7 +433,7 @@ def index_put_places_(
 ) -> Any:
     """Write `values` into `x` at index tensors, each with the dim of `x` it belongs to."""
     row = rows.rows(len(tensors)).put
-    if 0 in x._data.strides and x._edge is None and inplace._overlaps(x._data):
+    if 0 in x._data.strides and x._edge is None and inplace.overlaps(x._data):
         _warn_about_expanded()
     else:
         inplace.check_writable(x)
@@ -514,6 +514,8 @@ def iterate(self: Any) -> Iterator[Any]:
 def contains(self: Any, element: Any) -> bool:
     """Whether any element equals `element`."""
     if isinstance(element, Tensor | int | float | complex):
+        if ctx.handler is not None:
+            return bool((self == element).any())
         return bool((self == element)._data.any())
     raise RuntimeError(
         f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."

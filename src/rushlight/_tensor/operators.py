@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core import Tensor
+from .._define import overriding
 from .._ops import division, linalg, pointwise, powers
 from .._ops import elementwise as e
 from ..autograd import inplace
@@ -29,6 +30,8 @@ def _product(function: Any) -> Any:
 
     def method(self: Any, other: Any) -> Any:
         if not isinstance(other, Tensor):
+            if overriding.implementation(other) is not None:
+                return overriding.handle(linalg.matmul, (self, other), {}, True)
             return NotImplemented
         return function(self, other)
 

@@ -53,6 +53,15 @@ def finish(
     return t
 
 
+def like(source: Tensor, t: Tensor) -> Tensor:
+    """`t`, made in the likeness of `source`: inside `vmap` it is batched where `source` is."""
+    if ctx.handler is not None:
+        hook = getattr(ctx.handler, "like", None)
+        if hook is not None:
+            hook(source, t)
+    return t
+
+
 def _check_layout(layout: Any, pin_memory: Any) -> None:
     if layout is not None and layout.name != "strided":
         raise NotImplementedError(f"layout=torch.{layout.name}: rushlight has no sparse tensors")

@@ -92,7 +92,7 @@ def _register_reductions() -> None:
               "Tensor")  # fmt: skip
     _variance("var_mean", statistics.var_mean_forms, pair)
     _variance("std_mean", statistics.std_mean_forms, pair)
-    for name in ("norm", "count_nonzero", "cross", "diff"):
+    for name in ("norm", "count_nonzero", "diff"):
         public(name, getattr(statistics, name))
 
 
@@ -175,12 +175,25 @@ def _register_pointwise() -> None:
             (f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", _caller(row)),
             (f"{name}.Scalar(Tensor self, Scalar other) -> Tensor", _caller(row)),
         )
+    for row in (pointwise.bitwise_left_shift, pointwise.bitwise_right_shift):
+        overloaded(
+            row.name,
+            (f"{row.name}.Tensor(Tensor self, Tensor other) -> Tensor", _shifted(row)),
+            (f"{row.name}.Tensor_Scalar(Tensor self, Scalar other) -> Tensor", _shifted(row)),
+            (f"{row.name}.Scalar_Tensor(Scalar self, Tensor other) -> Tensor", _shifted(row)),
+        )
     aliases(
         multiply="mul", subtract="sub", divide="div", true_divide="div", negative="neg",
         absolute="abs", clip="clamp", greater="gt", greater_equal="ge", less="lt",
         less_equal="le", not_equal="ne", arcsin="asin", arccos="acos", arctan="atan",
         arcsinh="asinh", arccosh="acosh", arctanh="atanh", arctan2="atan2", fix="trunc",
     )  # fmt: skip
+
+
+def _shifted(row: Any) -> Any:
+    return lambda x, y: row.call(
+        x if isinstance(x, Tensor) else pointwise.as_tensor(x, y), y
+    )
 
 
 def _caller(row: Any) -> Any:
@@ -226,6 +239,9 @@ def _register_shapes() -> None:
     public("fliplr", lambda input: movement.flip.call(input, (1,)))
     public("flipud", lambda input: movement.flip.call(input, (0,)))
     METHODS["flip"] = lambda self, *dims: movement.flip.call(self, s.shape_of(dims))
+    METHODS["__reversed__"] = lambda self: movement.flip.call(
+        self, (0,) if self._data.ndim else ()
+    )
     aliases(
         swapaxes="transpose", swapdims="transpose", concat="cat", concatenate="cat",
         moveaxis="movedim", row_stack="vstack",
@@ -251,6 +267,11 @@ def _at_least(n: int) -> Any:
         if len(tensors) == 1 and isinstance(tensors[0], Tensor):
             return shaping.at_least_nd(tensors[0], n)
         listed = tensors[0] if len(tensors) == 1 else tensors
+        for i, t in enumerate(listed):
+            if not isinstance(t, Tensor):
+                raise TypeError(
+                    f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
+                )
         return tuple(shaping.at_least_nd(t, n) for t in listed)
 
     function.__name__ = function.__qualname__ = f"atleast_{n}d"
@@ -265,7 +286,6 @@ def _register_products() -> None:
     public("kron", linalg.kron)
     public("baddbmm", linalg.baddbmm)
     public("addmv", linalg.addmv)
-    public("chain_matmul", lambda *m: linalg.chain(m), method=False)
 
 
 def _dispatched(overloads: Any) -> Any:

@@ -20,6 +20,7 @@ from .options import (
     allocate,
     check_out,
     finish,
+    like,
     like_array,
     numpy_dtype,
 )  # fmt: skip
@@ -132,7 +133,7 @@ def _unit(kind: str) -> None:
                        memory_format: Any, grad: Any) -> Tensor:  # fmt: skip
         data = x._data
         numpy = data.dtype if dtype is None else dtype.numpy
-        t = finish(like_array(data, numpy, memory_format))
+        t = like(x, finish(like_array(data, numpy, memory_format)))
         draw_into(t, generator, _METHOD_OF[kind])
         return _optioned(t, layout, device, pin, grad)
 
@@ -180,7 +181,7 @@ def _randint_like(
     memory_format: Any, grad: Any,
 ) -> Tensor:  # fmt: skip
     numpy = x._data.dtype if dtype is None else dtype.numpy
-    t = finish(like_array(x._data, numpy, memory_format))
+    t = like(x, finish(like_array(x._data, numpy, memory_format)))
     draw_into(t, generator, "random", low, high)
     return _optioned(t, layout, device, pin, grad)
 
@@ -381,9 +382,10 @@ def _normal(mean: Any, std: Any, generator: Any) -> Tensor:
     elif not std >= 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
     shape = np.broadcast_shapes(*(t._data.shape for t in tensors))
-    like = mean if isinstance(mean, Tensor) else std
-    numpy = like._data.dtype
+    numpy = tensors[0]._data.dtype
     t = finish(np.empty(shape, numpy))
+    for source in reversed(tensors):
+        like(source, t)
     if not isinstance(std, Tensor):
         draw_into(t, generator, "normal", 0.0, std)
         return _traced("NormalBackward1", mean, t.add(mean.detach()))
@@ -425,13 +427,13 @@ def _bernoulli(x: Any, generator: Any) -> Tensor:
         # PyTorch draws into a tensor of this dtype with itself as the probability.
         name = _dtypes.from_numpy(x._data.dtype).type_name
         raise NotImplementedError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{name}'")
-    t = finish(np.empty(x._data.shape, x._data.dtype))
-    draw_into(t, generator, "bernoulli_tensor", _core.wrap(x._data))
+    t = like(x, finish(np.empty(x._data.shape, x._data.dtype)))
+    draw_into(t, generator, "bernoulli_tensor", x)
     return _traced("BernoulliBackward0", x, t)
 
 
 def _bernoulli_p(x: Any, p: Any, generator: Any) -> Tensor:
-    t = finish(np.empty(x._data.shape, x._data.dtype))
+    t = like(x, finish(np.empty(x._data.shape, x._data.dtype)))
     return draw_into(t, generator, "bernoulli", p)
 
 

@@ -24,7 +24,7 @@ _NOT_REENTRANT = (
     "times gives different values, although analytical gradient matches numerical gradient.The "
     "tolerance for nondeterminism was {}."
 )
-_FAST = """
+FAST = """
 The above quantities relating the numerical and analytical jacobians are computed
 in fast mode (one random projection). In slow mode, the whole jacobians:
 
@@ -47,6 +47,10 @@ def check(
     check_undefined_grad: bool,
     check_grad_dtypes: bool,
     fast: bool,
+    backward: bool = True,
+    forward: bool = False,
+    batched: bool = False,
+    batched_forward: bool = False,
 ) -> bool:
     """Compare the derivatives; raise `GradcheckError` where they differ."""
     given = as_tuple(inputs)
@@ -75,19 +79,43 @@ def check(
             def value(position: int = position, part: Any = part) -> Any:
                 return part(_quietly(func, given, position))
 
+            if not backward:
+                continue
             scale = unit if is_complex else 1
             _check_repeatable(out, wanted, scale, nondet_tol)
             if fast:
                 _compare_projection(value, out, wanted, scale, number, prefix, eps, atol, rtol)
             else:
                 _compare(value, out, wanted, scale, number, prefix, eps, atol, rtol)
+    if forward:
+        _check_forward(func, given, outputs, live, eps, atol, rtol, fast, check_undefined_grad,
+                       batched_forward)  # fmt: skip
+    if not backward:
+        return True
     if check_grad_dtypes:
         _check_dtypes(live, wanted)
+    if batched:
+        from ._forward_jacobians import check_batched_backward
+
+        check_batched_backward(live, wanted)
     if check_undefined_grad and len(live) > 1:
         # Each output alone: the gradients of the others are undefined.
         for out in live:
             _pull(out, wanted, np.ones_like(out._data))
     return True
+
+
+def _check_forward(
+    func: Callable[..., Any], given: tuple[Any, ...], outputs: tuple[Any, ...],
+    live: list[Tensor], eps: float, atol: float, rtol: float, fast: bool, undefined: bool,
+    batched: bool,
+) -> None:  # fmt: skip
+    from ._forward_jacobians import check_batched_forward, check_forward
+
+    positions = [i for i, o in enumerate(outputs) if any(o is t for t in live)]
+    check_forward(func, given, positions, eps, atol, rtol, fast, undefined)
+    if batched:
+        check_batched_forward(func, given, positions)
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -181,7 +209,8 @@ def analytical(out: Tensor, inputs: list[Tensor], scale: complex) -> list[Any]:
     ]
 
 
-def _close(found: Any, expected: Any, rtol: float, atol: float) -> bool:
+def close(found: Any, expected: Any, rtol: float, atol: float) -> bool:
+    """Whether all elements agree within the tolerances."""
     return bool(np.all(np.abs(found - expected) <= atol + rtol * np.abs(expected)))
 
 
@@ -197,7 +226,7 @@ def _compare(
     found = analytical(out, inputs, scale)
     for i, x in enumerate(inputs):
         expected = numerical(value, x, eps).astype(x._data.dtype)
-        if not _close(found[i], expected, rtol, atol):
+        if not close(found[i], expected, rtol, atol):
             raise GradcheckError(_mismatch(prefix, number, i, wrap(expected), wrap(found[i])))
 
 
@@ -224,13 +253,13 @@ def _compare_projection(
             data[...] = kept
         expected = float(np.sum(v * (above - below)) / (2 * eps))
         found = float(np.sum(np.real(np.conj(pulled[i]) * u)))
-        if not _close(np.asarray(found), np.asarray(expected), rtol, atol):
+        if not close(np.asarray(found), np.asarray(expected), rtol, atol):
             whole = numerical(value, x, eps)
             exact = analytical(out, inputs, scale)[i]
             worst = float(np.max(np.abs(whole - exact), initial=0.0))
             raise GradcheckError(
                 _mismatch(prefix, number, i, expected, found)
-                + _FAST.format(wrap(np.asarray(whole)), wrap(exact), worst)
+                + FAST.format(wrap(np.asarray(whole)), wrap(exact), worst)
             )
 
 

@@ -180,21 +180,25 @@ def _zeros_like(t: Any, batch: Any) -> Any:
 def _batched(
     sources: Any, gradients: Any, wanted: Any, keep: bool, create_graph: bool, allow_unused: bool
 ) -> tuple[Any, ...]:
-    """One pass for each gradient of the batch, stacked."""
-    from .._core import TEN
+    """One pass for all gradients of the batch."""
+    from .vmap import mapped
 
-    count = next(len(g) for g in gradients if g is not None)
-    rows = []
-    for n in range(count):
-        one = tuple(None if g is None else g[n] for g in gradients)
-        last = n == count - 1
-        rows.append(
-            engine.gradients_of(sources, one, wanted, keep or not last, create_graph, allow_unused)
-        )
-    return tuple(
-        None if column[0] is None else TEN.stack(list(column), 0)
-        for column in zip(*rows, strict=True)
-    )
+    for i, (t, g) in enumerate(zip(sources, gradients, strict=True)):
+        if isinstance(g, Tensor) and isinstance(t, Tensor) and g._data.shape[1:] != t._data.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to "
+                "match the shape of corresponding output, but a mismatch was detected: "
+                f"grad_output[{i}] has a shape of torch.Size({list(g._data.shape)}) and "
+                f"output[{i}] has a shape of torch.Size({list(t._data.shape)}). If you only want "
+                "some tensors in `grad_output` to be considered batched, consider using vmap."
+            )
+
+    def one(*row: Any) -> tuple[Any, ...]:
+        return engine.gradients_of(sources, row, wanted, keep, create_graph, allow_unused)
+
+    size = next(g._data.shape[0] for g in gradients if g is not None)
+    return tuple(mapped(one, size, gradients))
 
 
 backward.__module__ = grad.__module__ = "torch.autograd"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from .._core import TEN, Slot, Tensor, ctx
+from .._core import TEN, Slot, Tensor, ctx, thread
 from . import hooks, messages
 from .passes import Pass, current_pass
 from .walk import accumulate, accumulating, run_fast
@@ -102,6 +102,8 @@ def backward(
     """Fill `.grad` of the leaves (or of `inputs` only)."""
     handler = ctx.handler
     k = TEN if create_graph else None
+    if thread.scopes or getattr(handler, "lifting", None) is not None:
+        raise RuntimeError(messages.BACKWARD_INSIDE)
     if handler is not None:
         k = getattr(handler, "namespace", lambda k: k)(k)
     roots, starts = roots_of(tensors, gradients, k)
@@ -139,6 +141,11 @@ def gradients_of(
     handler = ctx.handler
     k = TEN if create_graph else None
     if handler is not None:
+        hook = getattr(handler, "gradients", None)
+        if hook is not None:
+            done = hook(outputs, gradients, inputs, keep, create_graph, allow_unused)
+            if done is not NotImplemented:
+                return done
         k = getattr(handler, "namespace", lambda k: k)(k)
     roots, starts = roots_of(outputs, gradients, k)
     edges = [_wanted_edge(t, i) for i, t in enumerate(inputs)]

@@ -82,9 +82,10 @@ class FunctionCtx:
 class _Save:
     """One entry of ``saved_tensors``."""
 
-    __slots__ = ("array", "cell", "output", "packed", "tensor", "version")
+    __slots__ = ("array", "cell", "levels", "output", "packed", "tensor", "version")
 
     def __init__(self, t: Tensor, output: int | None) -> None:
+        self.levels: dict[str, Any] = {}  # what an output is at the levels of transforms
         self.cell = cell_of(t)
         self.version = self.cell[0]
         self.array = t._data
@@ -112,6 +113,7 @@ class _Save:
             return self.tensor
         t = wrap(self.array, node._edge_of_output(self.output or 0))
         t._cell = self.cell
+        t.__dict__.update(self.levels)
         return t
 
     def pack(self, hooks: Any) -> None:
@@ -142,7 +144,9 @@ class BackwardCFunction(Node, FunctionCtx):
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` was given."""
+        """What `save_for_backward` was given; in `jvp`, what `save_for_forward` was."""
+        if "saved_for_forward" in self.__dict__:
+            return self.saved_for_forward
         if self.saved is None:
             raise messages.freed_error()
         return tuple(None if s is None else s.load(self) for s in self.saved)
@@ -354,6 +358,16 @@ class Function(metaclass=FunctionMeta):
         has_setup = cls.setup_context is not Function.setup_context
         if kwargs or has_setup:
             args = _bound(cls.forward, args, kwargs, 0 if has_setup else 1)
+        if ctx.handler is not None:
+            offered = getattr(ctx.handler, "function", None)
+            if offered is not None and (found := offered(cls, args)) is not NotImplemented:
+                return _without_forward(*found)
+        return _without_forward(*cls._run(args))
+
+    @classmethod
+    def _run(cls, args: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The result of a call and its ctx."""
+        has_setup = cls.setup_context is not Function.setup_context
         needs = tuple(isinstance(a, Tensor) and a._edge is not None for a in args)
         recording = thread.grad and not thread.inference and True in needs
         node: Any = _core.new(cls._backward_cls)
@@ -374,7 +388,7 @@ class Function(metaclass=FunctionMeta):
                 output = cls.forward(node, *args)
         finally:
             _core.set_modes(*before)
-        return _finish(cls, node, args, output, recording)
+        return _finish(cls, node, args, output, recording), node
 
 
 Function.__module__ = "torch.autograd.function"
@@ -398,6 +412,14 @@ def _bound(
     bound = signature.bind(*(None,) * skipped, *args, **kwargs)
     bound.apply_defaults()
     return bound.args[skipped:]
+
+
+def _without_forward(output: Any, node: Any) -> Any:
+    """The result of a call, once `jvp` has run for all levels."""
+    if node is not None and node.__dict__:
+        node.__dict__.pop("saved_for_forward", None)
+        node.__dict__.pop("constant_outputs", None)
+    return output
 
 
 def _finish(
@@ -444,6 +466,8 @@ def _finish(
         _save(node, outputs)
         if ctx.anomaly is not None:
             ctx.anomaly(node)
+    if ctx.handler is not None:
+        node.constant_outputs = node.non_differentiable
     node.to_save = node.dirty_tensors = node.non_differentiable = ()
     return tuple(results) if type(output) is tuple else results[0]
 

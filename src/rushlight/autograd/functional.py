@@ -233,8 +233,12 @@ def jacobian(
         inputs: a tensor or a tuple of them.
         create_graph: whether the result is differentiable.
         strict: whether independence of an input is an error instead of zeros.
-        vectorize: accepted; the result is the same.
-        strategy: "reverse-mode", or "forward-mode" (accepted; the result is the same).
+        vectorize: all passes at once (by vmap) instead of one after the other.
+        strategy: "reverse-mode": one pass for each element of the output; "forward-mode": one for
+            each element of the input.
+
+    Raises:
+        NotImplementedError: forward mode without `vectorize`, or with `create_graph`.
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
 
@@ -249,6 +253,10 @@ def jacobian(
             'function has more outputs than inputs, "forward-mode" tends to be more performant. '
             'Otherwise, prefer to use "reverse-mode".'
         )
+    if strategy == "forward-mode":
+        from ._vectorized import forward_jacobian
+
+        return forward_jacobian(func, inputs, create_graph, strict, vectorize)
     if strict and vectorize:
         raise RuntimeError(
             "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not "
@@ -258,7 +266,14 @@ def jacobian(
         several_in, given = _tensors(inputs, "inputs", "jacobian")
         fresh = _fresh(given, create_graph)
         several_out, outputs = _call(func, fresh, "jacobian", strict)
-        rows = tuple(_rows(i, out, fresh, create_graph, strict) for i, out in enumerate(outputs))
+        if vectorize:
+            from ._vectorized import all_rows
+
+            rows = all_rows(outputs, fresh, create_graph)
+        else:
+            rows = tuple(
+                _rows(i, out, fresh, create_graph, strict) for i, out in enumerate(outputs)
+            )
     finished = tuple(_unwrapped(_finished(row, create_graph), several_in) for row in rows)
     return _unwrapped(finished, several_out)
 
@@ -333,9 +348,17 @@ def hessian(
             [ 0., 12.]])
     """
     several, _ = _tensors(inputs, "inputs", "hessian")
+    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError(
+            'Expected strategy to be either "forward-mode" or "reverse-mode".'
+        )
     single = _single(func, "hessian")
 
     def first(*given: Tensor) -> Any:
+        if outer_jacobian_strategy == "forward-mode":
+            for x in given:
+                if x._edge is None:
+                    _core.make_leaf(x)
         derivative = jacobian(single, given, create_graph=True)
         if strict:
             for i, g in enumerate(derivative):

@@ -48,11 +48,13 @@ def gradcheck(
         nondet_tol: how far two runs of backward may differ.
         check_undefined_grad: whether gradients that are None are tried too.
         check_grad_dtypes: whether gradients must have the dtype of their inputs.
+        check_batched_grad: whether gradients for several vectors at once (vmap) are those for one
+            after the other; check_batched_forward_grad: the same of tangents.
+        check_forward_ad: whether forward mode is checked; check_backward_ad: reverse mode.
         fast_mode: compare one random projection instead of the whole Jacobian.
 
     Raises:
         GradcheckError: the derivatives differ.
-        NotImplementedError: for the checks of batched gradients and of forward mode.
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
 
@@ -63,21 +65,23 @@ def gradcheck(
     """
     from ._jacobians import check
 
-    for name, value in (
-        ("check_batched_grad", check_batched_grad),
-        ("check_batched_forward_grad", check_batched_forward_grad),
-        ("check_forward_ad", check_forward_ad),
-    ):
-        if value:
-            raise NotImplementedError(f"rushlight has no gradcheck({name}=True)")
-    if not check_backward_ad:
+    if not (check_forward_ad or check_backward_ad):
         raise AssertionError(
             "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_backward_ad to be True"
+        )
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
         )
     try:
         return check(
             func, inputs, eps, atol, rtol, nondet_tol, check_undefined_grad, check_grad_dtypes,
-            fast_mode,
+            fast_mode, check_backward_ad, check_forward_ad, check_batched_grad,
+            check_batched_forward_grad,
         )  # fmt: skip
     except GradcheckError:
         if raise_exception:
@@ -125,6 +129,15 @@ def gradgradcheck(
         raise AssertionError(
             "Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True"
         )
+    if not check_rev_over_rev:
+        for name, asked in (
+            ("check_undefined_grad", check_undefined_grad),
+            ("check_batched_grad", check_batched_grad),
+        ):
+            if asked:
+                raise AssertionError(
+                    f"Setting {name}=True requires check_rev_over_rev to be True"
+                )
     derivative, arguments = first_derivative(
         func, inputs, grad_outputs, gen_non_contig_grad_outputs
     )

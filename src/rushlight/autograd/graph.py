@@ -53,7 +53,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
     Source: https://pytorch.org/docs/stable/generated/torch.autograd.graph.get_gradient_edge.html
     """
-    if tensor._edge is None:
+    if not tensor.requires_grad:
         raise RuntimeError(
             "It is not possible to get the gradient edge for a Tensor that does not require "
             "gradients"
@@ -65,7 +65,11 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Note that the memory of `tensor` (or of several) was written to."""
-    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+    if isinstance(tensor, Tensor):
+        tensor = (tensor,)
+    if isinstance(tensor, int | float | complex):
+        raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
+    for t in tensor:
         _core.bump(t)
 
 
@@ -93,9 +97,16 @@ class saved_tensors_hooks:
         self.pack_hook = pack_hook
         self.unpack_hook = unpack_hook
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Any:
         if per_thread.disabled:
             raise RuntimeError(per_thread.disabled[-1])
+        if not (callable(self.pack_hook) and callable(self.unpack_hook)):
+            raise TypeError(
+                "_push_saved_tensors_default_hooks(): incompatible function arguments. The "
+                "following argument types are supported:\n    1. (arg0: collections.abc.Callable, "
+                "arg1: collections.abc.Callable) -> None\n\nInvoked with: "
+                f"{self.pack_hook!r}, {self.unpack_hook!r}"
+            )
         per_thread.hooks.append(SavedHooks(self.pack_hook, self.unpack_hook))
         observer.hooked += 1
         observer.update()
@@ -138,11 +149,63 @@ class disable_saved_tensors_hooks:
         return wrapped
 
 
-def allow_mutation_on_saved_tensors() -> Any:
-    """Not there: in-place changes of saved tensors are errors."""
-    raise NotImplementedError(
-        "rushlight has no torch.autograd.graph.allow_mutation_on_saved_tensors"
-    )
+class _Mutable:
+    """What :class:`allow_mutation_on_saved_tensors` gives: the values that were saved in it."""
+
+    def __init__(self) -> None:
+        self.values: dict[int, Tensor | None] = {}
+
+    def pack(self, t: Any) -> int:
+        number = len(self.values)
+        self.values[number] = t.detach().clone()
+        return number
+
+    def unpack(self, number: int) -> Tensor:
+        found = self.values.get(number)
+        assert found is not None, (
+            "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
+            "in which the graph was originally recorded."
+        )
+        return found
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self.values = dict.fromkeys(self.values)
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """A context in which saved tensors may be changed in place: copies are saved.
+
+    PyTorch copies when a change comes; here every saved tensor is copied.
+
+    Source: https://pytorch.org/docs/stable/autograd.html#torch.autograd.graph.allow_mutation_on_saved_tensors
+
+    >>> import rushlight as torch
+    >>> x = torch.tensor([2.], requires_grad=True)
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x.clone()
+    ...     z = y * y
+    ...     _ = y.zero_()
+    ...     z.backward()
+    >>> x.grad
+    tensor([4.])
+    """
+
+    def __init__(self) -> None:
+        self.context = _Mutable()
+        super().__init__(self.context.pack, self.context.unpack)
+
+    def __enter__(self) -> Any:
+        if per_thread.mutable:
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        super().__enter__()
+        per_thread.mutable = True
+        return self.context
+
+    def __exit__(self, *_: object) -> None:
+        per_thread.mutable = False
+        self.context.clear()
+        super().__exit__()
 
 
 class _Handle:
@@ -180,6 +243,7 @@ def register_multi_grad_hook(
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    assert all(t._edge is not None for t in tensors), "Expected gradient function to be set"
     state: dict[str, Any] = {"walk": None}
 
     def of_this_pass() -> dict[str, Any]:

@@ -53,11 +53,16 @@ def in_shape(function: Any, name: str, node: str) -> Any:
     """``x.t_()``: `x` shows its memory through other sizes and strides."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        become = None
         if ctx.handler is not None:
-            raise NotImplementedError(f"Tensor.{name} in a transform or a compiled step")
+            become = getattr(ctx.handler, "become", None)
+            if become is None:
+                raise NotImplementedError(f"Tensor.{name} in a compiled step")
         check_writable(self)
         view = function(shadow_of(self, False), *args, **kwargs)
         self._data = view._data
+        if become is not None:
+            become(self, view)
         bump(self)
         if view._edge is not None and _core.thread.grad:
             before = self._edge

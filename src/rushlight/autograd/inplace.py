@@ -144,25 +144,22 @@ def check_writable(x: Tensor, args: tuple[Any, ...] = ()) -> None:
             if x._edge is LEAF:
                 raise _leaf_error(messages.LEAF_IN_PLACE)
     data = x._data
-    if 0 in data.strides and data.size > 1 and _overlaps(data):
-        error = RuntimeError(
+    if 0 in data.strides and data.size > 1 and overlaps(data):
+        raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
         )
-        raise error
 
 
-def _overlaps(data: Any) -> bool:
+def overlaps(data: Any) -> bool:
+    """Whether one place in memory is more than one element."""
     return any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape, strict=True))
 
 
 def _leaf_error(text: str) -> RuntimeError:
     error = RuntimeError(text)
-    messages.with_cure(
-        error,
-        "its old value would be lost to the graph; update it under torch.no_grad() (as optimizers "
-        "do), or use the out-of-place form.",
-    )
+    messages.with_cure(error, "its old value would be lost to the graph; update it under "
+                       "torch.no_grad() (as optimizers do), or use the out-of-place form.")
     return error
 
 
@@ -206,14 +203,24 @@ def _view_error(x: Tensor, info: Any, what: str = "is being modified inplace") -
 
 def shadow_of(x: Tensor, copied: bool) -> Tensor:
     """`x` as an input of its own in-place op: same edge, its value kept from the write."""
+    if ctx.handler is not None:
+        _tell("seen", x)
     if copied and ctx.handler is not None:
         kept: Tensor = _core.OPS["clone"].call(_core.wrap(x._data))
         t = _core.wrap(kept._data, edge_of(x))
-        t._cell = [0]
-        return t
-    t = _core.wrap(x._data.copy(order="K") if copied else x._data, edge_of(x))
+    else:
+        t = _core.wrap(x._data.copy(order="K") if copied else x._data, edge_of(x))
     t._cell = [0] if copied else x._cell
+    if ctx.handler is not None:
+        _tell("shadow", x, t)
     return t
+
+
+def _tell(hook: str, *arguments: Any) -> None:
+    """Tell the handler, if it wants to know (autograd/interpreters.py)."""
+    told = getattr(ctx.handler, hook, None)
+    if told is not None:
+        told(*arguments)
 
 
 def write(x: Tensor, result: Tensor) -> Tensor:
@@ -262,8 +269,7 @@ def rebase(x: Tensor, edge: Any) -> None:
 
 
 def _base_edge(x: Tensor) -> Any:
-    info = x._view
-    return None if info is None else info.base._edge
+    return None if x._view is None else x._view.base._edge
 
 
 def _check_cast(source: _dtypes.dtype, target: _dtypes.dtype) -> None:
@@ -436,7 +442,7 @@ def _write_directly(x: Tensor, ufunc: Any, args: tuple[Any, ...]) -> Tensor | No
             operands.append(_core.constant(a, data.dtype)._data)
         else:
             return None
-    if ufunc.nin != len(operands) or (0 in data.strides and _overlaps(data)):
+    if ufunc.nin != len(operands) or (0 in data.strides and overlaps(data)):
         return None
     if ufunc in _TO_FLOAT and data.dtype.kind != "f":
         return None
@@ -470,6 +476,8 @@ def write_out(op: Any, result: Tensor, out: Any) -> Tensor:
             f"{op.public_name}(): functions with out=... arguments don't support automatic "
             "differentiation, but one of the arguments requires grad."
         )
+    if ctx.handler is not None:
+        _tell("out", op, result, out)
     if out._data.shape != result._data.shape:
         if out._data.size:
             import warnings

@@ -29,6 +29,8 @@ class _PerThread(threading.local):
         self.hooks: list[Any] = []
         #: Messages of disable_saved_tensors_hooks, the innermost last.
         self.disabled: list[str] = []
+        #: Whether in an allow_mutation_on_saved_tensors context.
+        self.mutable = False
 
 
 per_thread = _PerThread()
@@ -148,7 +150,7 @@ class SavedHooks:
         if _core.cell_of(t)[0] != version:
             raise RuntimeError(
                 "A saved tensor pack hook is modifying its input in place. Tensors provided as "
-                "input to pack hook can not be modified by in-place operations as this can lead to "
+                "input to pack hook cannot be modified by in-place operations as this can lead to "
                 "unexpected side-effects. Please open an issue if you need to perform in-place "
                 "operations on the input to a pack hook."
             )

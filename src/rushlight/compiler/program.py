@@ -23,6 +23,8 @@ from .._core import Tensor, wrap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .places import Place
+
 
 class Register:
     """The number of a slot in a program's environment, standing for a value in an instruction."""
@@ -89,20 +91,31 @@ def _short(argument: Any) -> str:
 
 
 class Read(Instruction):
-    """``output = read()``: a cell, a gradient, a scalar."""
+    """``output = read()``: a cell, a gradient, a scalar. `owner`: where a tensor's number lies."""
 
-    __slots__ = ("output", "read", "what")
+    __slots__ = ("group", "output", "owner", "read", "what")
+    group: Any
 
-    def __init__(self, what: str, read: Callable[[], Any], output: Register) -> None:
+    def __init__(
+        self, what: str, read: Callable[[], Any], output: Register, owner: Place | None = None
+    ) -> None:
         self.what = what
         self.read = read
         self.output = output
+        self.owner = owner
+        self.group = None
 
     def run(self, environment: list[Any]) -> None:
         environment[self.output.number] = self.read()
 
     def __repr__(self) -> str:
         return f"{self.output!r} = {self.what}"
+
+
+class Draw(Apply):
+    """Random numbers, from the generator's state at this moment; perhaps into memory there is."""
+
+    __slots__ = ()
 
 
 class Write(Instruction):
@@ -127,7 +140,8 @@ class Write(Instruction):
 class Act(Instruction):
     """A host action of the library: accumulate a gradient, drop one, draw, count a step."""
 
-    __slots__ = ("act", "arguments", "output", "what")
+    __slots__ = ("act", "arguments", "output", "owner", "what")
+    owner: Any
 
     def __init__(
         self, what: str, act: Callable[..., Any], arguments: tuple[Any, ...],
@@ -148,20 +162,45 @@ class Act(Instruction):
         return f"{left}{self.what}({', '.join(_short(a) for a in self.arguments)})"
 
 
+class Accumulate(Act):
+    """A gradient reaches a leaf.
+
+    Attributes:
+        fresh: it had none, so that the value becomes its gradient.
+        internal: the leaf was made by the step and is gone with it.
+    """
+
+    __slots__ = ("fresh", "internal", "leaf", "value")
+    internal: bool
+
+    def __init__(
+        self, leaf: Tensor, value: Register, output: Register, fresh: bool,
+        act: Callable[..., Any],
+    ) -> None:  # fmt: skip
+        super().__init__("accumulate", act, (leaf, value), output)
+        self.leaf = leaf
+        self.value = value
+        self.fresh = fresh
+
+
 class Program:
     """What one call of a step did.
 
     Attributes:
         arguments: the registers of the tensors passed in, in order.
         instructions: what was done, in order.
+        places: register number -> the memory it shows, for arrays.
+        updates: (optimizer, group, attributes, counts) of every parameter that was updated.
         result: the returned value with registers in place of tensors.
     """
 
     def __init__(self) -> None:
         self.size = 0
+        self.places: dict[int, Place] = {}
         self.arguments: list[Register] = []
         self.instructions: list[Instruction] = []
         self.constants: dict[int, Any] = {}
+        self.updates: list[tuple[Any, dict[str, Any], dict[str, Any], list[Tensor]]] = []
         self.result: Any = None
 
     def register(self) -> Register:

@@ -13,180 +13,21 @@ comes from outside the step and becomes a cell.
 
 from __future__ import annotations
 
-import operator
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
-from .._core import FUSED, OPS, Namespace, Node, Tensor, ctx, wrap
+from .._core import Node, Tensor, ctx, wrap
 from .._define.promote import invoke
 from ..autograd import engine
-from .program import Act, Apply, Program, Read, Register, Write, _tensors
+from .places import Memory, Place, flattened
+from .program import Accumulate, Act, Apply, Draw, Program, Read, Register, Write, _tensors
+from .rec import Rec, RecNamespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class Rec:
-    """A value during recording: the real array or number, and the register that stands for it."""
-
-    __slots__ = ("k", "register", "value")
-    __array_priority__ = 2000
-
-    def __init__(self, k: RecNamespace, value: Any, register: Register) -> None:
-        self.k = k
-        self.value = value
-        self.register = register
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.value.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.value.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self.value.ndim
-
-    def __neg__(self) -> Any:
-        if _is_number(self.value):
-            return self.k.arithmetic("neg", operator.sub, 0.0, self)
-        return self.k.neg(self)
-
-    def __bool__(self) -> bool:
-        raise TypeError("a formula branches on a value; it may only branch on attributes")
-
-    def __repr__(self) -> str:
-        return f"Rec({self.register!r})"
-
-
-def _binary(name: str, scalar: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
-    def method(self: Rec, other: Any) -> Any:
-        a, b = (other, self) if swapped else (self, other)
-        return self.k.arithmetic(name, scalar, a, b)
-
-    return method
-
-
-for _name, _op, _function in (
-    ("add", "add", operator.add), ("sub", "sub", operator.sub), ("mul", "mul", operator.mul),
-    ("truediv", "div", operator.truediv), ("pow", "pow_scalar", operator.pow),
-    ("matmul", "mm", operator.matmul),
-):  # fmt: skip
-    setattr(Rec, f"__{_name}__", _binary(_op, _function))
-    setattr(Rec, f"__r{_name}__", _binary(_op, _function, swapped=True))
-for _name, _function in (
-    ("eq", operator.eq), ("ne", operator.ne), ("lt", operator.lt), ("le", operator.le),
-    ("gt", operator.gt), ("ge", operator.ge),
-):  # fmt: skip
-    setattr(Rec, f"__{_name}__", _binary(_name, _function))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, np.generic)
-
-
-class RecNamespace(Namespace):
-    """REC: values are `Rec`; ``k.cos(x)`` computes and appends an equation."""
-
-    differentiable = False
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__("REC")
-        self.recorder = recorder
-
-    def __getattr__(self, name: str) -> Any:
-        composed = FUSED.get(name)
-        if composed is not None:
-            return lambda *arguments: composed(self, *arguments)
-        row = OPS.get(name)
-        if row is None:
-            raise AttributeError(f"REC has no kernel {name!r}: it is not a row")
-        forward = row.forward
-
-        def kernel(*arguments: Any) -> Any:
-            numbers = [a.value if type(a) is Rec else a for a in arguments]
-            if all(_is_number(n) for n in numbers) and any(type(a) is Rec for a in arguments):
-                return self._apply(name, lambda *v: float(forward(*v)), arguments)
-            return self._apply(name, forward, arguments)
-
-        return kernel
-
-    def _apply(self, name: str, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        values = [_unwrapped(a, self.recorder) for a in arguments]
-        found = function(*[v for v, _ in values])
-        templates = tuple(t for _, t in values)
-        if isinstance(found, tuple):
-            outputs = tuple(self.recorder.note(np.asarray(f)) for f in found)
-            self.recorder.append(Apply(name, function, templates, outputs))
-            return tuple(
-                Rec(self, np.asarray(f), r) for f, r in zip(found, outputs, strict=True)
-            )
-        if not _is_number(found):
-            found = np.asarray(found)
-        register = self.recorder.note(found)
-        self.recorder.append(Apply(name, function, templates, (register,)))
-        return Rec(self, found, register)
-
-    def arithmetic(self, name: str, scalar: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-        """``a + b`` and the like: of arrays the op, of numbers Python's own."""
-        values = [x.value if type(x) is Rec else x for x in (a, b)]
-        if all(_is_number(v) for v in values) or name == "pow_scalar":
-            return self._apply(name, scalar, (a, b))
-        if name == "mm":
-            return self._apply("matmul", np.matmul, (a, b))
-        return getattr(self, name)(a, b)
-
-    # What the namespaces share beside rows.
-
-    def dtype_of(self, x: Rec) -> Any:
-        return x.value.dtype
-
-    def cast(self, x: Rec, dtype: Any) -> Any:
-        if x.value.dtype == dtype:
-            return x
-        return self._apply("cast", lambda v, d: v.astype(d), (x, dtype))
-
-    def constant(self, array: Any, like: Any) -> Any:
-        return self.recorder.constant(np.asarray(array))
-
-    def reshape(self, x: Rec, shape: Any) -> Any:
-        return self._apply("reshape", lambda v, s: v.reshape(s), (x, tuple(shape)))
-
-    def matmul(self, x: Any, y: Any) -> Any:
-        return self._apply("matmul", np.matmul, (x, y))
-
-    def load(self, node: Node, number: int, array: Any, edge: Any) -> Any:
-        return self.recorder.lift(array)
-
-    def show(self, g: Rec) -> Tensor:
-        return wrap(g.value)
-
-    def hide(self, t: Tensor) -> Rec:
-        return self.recorder.lift(t._data, t)
-
-    def start(self, array: Any) -> Rec:
-        return self.recorder.constant(array)
-
-    def accumulate(self, leaf: Tensor, g: Rec) -> None:
-        self.recorder.accumulate(leaf, g)
-
-
-def _unwrapped(argument: Any, recorder: Recorder) -> tuple[Any, Any]:
-    """The real value of a kernel's argument and its template."""
-    if type(argument) is Rec:
-        return argument.value, argument.register
-    if isinstance(argument, list):
-        pairs = [_unwrapped(a, recorder) for a in argument]
-        return [v for v, _ in pairs], [t for _, t in pairs]
-    if isinstance(argument, np.ndarray):
-        rec = recorder.lift(argument)
-        return rec.value, rec.register
-    return argument, argument
 
 
 def _grad_array(leaf: Tensor) -> Any:
@@ -208,26 +49,38 @@ class Recorder:
         self.k = RecNamespace(self)
         self.active = True
         self.thread = threading.get_ident()
+        self.memory = Memory()
         self._registers: dict[int, Register] = {}
+        self._first: dict[int, Register] = {}  # of each storage, the register that showed it first
         self._alive: list[Any] = []  # keeps noted arrays, so that their ids stay theirs
-        self._cells: dict[int, Tensor] = {}
 
     # ---- registers -------------------------------------------------------------------------
 
     def append(self, instruction: Any) -> None:
         self.program.instructions.append(instruction)
 
-    def note(self, value: Any) -> Register:
+    def note(self, value: Any, kind: str = "made", owner: Any = None) -> Register:
         """A new register that holds `value` from now on."""
         register = self.program.register()
         if isinstance(value, np.ndarray):
+            if kind == "made":
+                place = self.memory.place(value)
+            else:
+                place = self.memory.outside(value, kind, owner)
             self._registers[id(value)] = register
+            self._first.setdefault(place.storage.number, register)
             self._alive.append(value)
+            self.program.places[register.number] = place
         return register
 
     def constant(self, array: Any) -> Rec:
-        register = self.note(array)
-        self.program.constants[register.number] = np.array(array)
+        """An array of the library's own, whose contents are the same on every call."""
+        register = self.note(array, "constant")
+        kept = np.array(array)
+        self.program.constants[register.number] = kept
+        place = self.program.places[register.number]
+        if place.storage.array is None and place.storage.kind == "constant":
+            place.storage.array = flattened(array, place.storage)
         return Rec(self.k, array, register)
 
     def lift(self, array: Any, owner: Tensor | None = None) -> Rec:
@@ -242,25 +95,47 @@ class Recorder:
         return Rec(self.k, array, register)
 
     def _window(self, array: Any) -> Register | None:
-        """`array` shows the same memory in the same way as a known one (``detach``, ``.data``)."""
-        place = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
-        for known in reversed(self._alive):
-            if known.shape == array.shape and known.dtype == array.dtype:
-                there = known.__array_interface__["data"][0], known.shape, known.strides
-                if (*there, known.dtype) == place and known.size:
-                    return self._registers[id(known)]
-        return None
+        """A register for a window of known memory (``detach``, ``.data``, a view of a view)."""
+        place = self.memory.find(array)
+        if place is None:
+            return None
+        first = self._first[place.storage.number]
+        register = self.note(array)
+        shown = self.program.places[first.number]
+        function = _window_of(shown, place)
+        self.append(Apply("window", function, (first,), (register,)))
+        return register
+
+    def seen(self, x: Tensor) -> None:
+        """An in-place op is about to work on `x` through a stand-in: note whose memory it is."""
+        if self.active and threading.get_ident() == self.thread:
+            self.lift(x._data, x)
+
+    def made(self, t: Tensor) -> None:
+        """A constructor made `t` inside the step: the same contents on every call."""
+        if self.active and threading.get_ident() == self.thread:
+            if self.memory.find(t._data) is None:
+                self.constant(t._data)
 
     def _cell(self, owner: Tensor) -> Register:
-        register = self.note(owner._data)
-        self._cells[register.number] = owner
+        register = self.note(owner._data, "cell", owner)
         self.append(Read("cell", lambda: owner._data, register))
         return register
 
-    def scalar(self, read: Callable[[], float]) -> Rec:
-        """A number of the library's own (a learning rate, a step count), read on every call."""
+    def scalar(
+        self, read: Callable[[], float], owner: Tensor | None = None, group: Any = None
+    ) -> Rec:
+        """A number of the library's own (a learning rate, a step count), read on every call.
+
+        `owner`: the tensor that it is in; `group`: the parameter group that it is from.
+        """
+        place = None
+        if owner is not None:
+            place = self.program.places[self.lift(owner._data, owner).register.number]
         register = self.program.register()
-        self.append(Read("scalar", read, register))
+        instruction = Read("scalar", read, register, place)
+        instruction.group = group
+        self.append(instruction)
         return Rec(self.k, read(), register)
 
     # ---- what the ops, the engine and the optimizers call ------------------------------------
@@ -323,43 +198,72 @@ class Recorder:
             return NotImplemented
         from .._ops import random
 
-        self.active = False
-        try:
-            result = random.draw(generator, kind, shape, dtype, *parameters)
-        finally:
-            self.active = True
-        array = result._data if isinstance(result, Tensor) else result
+        templates = tuple(self._template(p) for p in parameters)
+        array = random.draw_array(generator, kind, shape, dtype, parameters)
         register = self.note(array)
 
-        def again() -> Any:
-            drawn = random.draw(generator, kind, shape, dtype, *parameters)
-            return drawn._data if isinstance(drawn, Tensor) else drawn
+        def again(*found: Any) -> Any:
+            return random.draw_array(generator, kind, shape, dtype, found)
 
-        self.append(Read(f"draw {kind}", again, register))
-        return result
+        self.append(Draw(f"draw {kind}", again, templates, (register,)))
+        return wrap(array)
+
+    def draw_into(
+        self, t: Tensor, generator: Any, kind: str, parameters: tuple[Any, ...]
+    ) -> Any:
+        """The same, into the memory of `t`."""
+        if not self.active or threading.get_ident() != self.thread:
+            return NotImplemented
+        from .._ops import random
+
+        templates = tuple(self._template(p) for p in parameters)
+        target = self.lift(t._data, t).register
+        random.fill_array(t._data, generator, kind, parameters)
+        place = self.program.places.get(target.number)
+        storage = None if place is None else place.storage
+        if storage is not None and storage.kind == "constant" and t._data.size == storage.size:
+            # What a constructor left there is gone: the numbers are what it holds.
+            storage.kind, storage.array = "made", None
+            self.program.constants[target.number] = np.empty_like(t._data)
+
+        def again(array: Any, *found: Any) -> Any:
+            random.fill_array(array, generator, kind, found)
+            return array
+
+        self.append(Draw(f"draw {kind}", again, (target, *templates), (target,)))
+        return t
 
     def accumulate(self, leaf: Tensor, g: Rec) -> None:
         """A gradient reaches a leaf: added to `.grad`, whatever it is at the time."""
+        before = leaf._grad
+        if before is not None:
+            self.read_grad(leaf, before)
         array = _accumulate(leaf, g.value)
         register = self.note(array) if array is not None else self.program.register()
-        self.append(Act("accumulate", _accumulate, (leaf, g.register), register))
+        own = self.memory.find(leaf._data)
+        internal = own is not None and own.storage.kind in ("made", "constant")
+        act = Accumulate(leaf, g.register, register, before is None, _accumulate)
+        act.internal = internal
+        self.append(act)
 
     def set_grad(self, leaf: Tensor, value: Tensor | None) -> None:
         """``leaf.grad = value``."""
         from .._tensor.attributes import store_grad
 
         if value is None:
-            self.append(Act("drop_grad", store_grad, (leaf, None)))
-            return
-        register = self.lift(value._data, value).register
-        self.append(
-            Act("set_grad", lambda owner, array: store_grad(owner, wrap(array)), (leaf, register))
-        )
+            act = Act("drop_grad", store_grad, (leaf, None))
+        else:
+            register = self.lift(value._data, value).register
+            act = Act(
+                "set_grad", lambda owner, array: store_grad(owner, wrap(array)), (leaf, register)
+            )
+        act.owner = leaf
+        self.append(act)
 
     def read_grad(self, leaf: Tensor, grad: Tensor) -> None:
         """``leaf.grad`` is read: a gradient from before the step is found through its leaf."""
         if id(grad._data) not in self._registers:
-            register = self.note(grad._data)
+            register = self.note(grad._data, "grad", leaf)
             self.append(Read("grad", lambda: _grad_array(leaf), register))
 
     def scheduler_step(self, scheduler: Any, argument: Any) -> None:
@@ -371,11 +275,20 @@ class Recorder:
         if isinstance(argument, Tensor):
             self.reads(argument, "scheduler.step(metric)")
         arguments = () if argument is None else (argument,)
-        self.append(Act("scheduler_step", lambda: scheduler.step(*arguments), ()))
+        act = Act("scheduler_step", lambda: scheduler.step(*arguments), ())
+        act.owner = scheduler
+        self.append(act)
 
     def zero_grad(self, optimizer: Any, set_to_none: bool) -> None:
         """``optimizer.zero_grad()``; the optimizer does its work itself after this."""
-        self.append(Act("zero_grad", lambda: optimizer.zero_grad(set_to_none), ()))
+        if not set_to_none:
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    if p._grad is not None:
+                        self.read_grad(p, p._grad)
+        act = Act("zero_grad", lambda: optimizer.zero_grad(set_to_none), ())
+        act.owner = optimizer, set_to_none
+        self.append(act)
 
     def optimizer_step(
         self,
@@ -399,8 +312,11 @@ class Recorder:
         p = self.lift(parameter._data, parameter)
         g = self.lift(grad._data, grad)
         arrays = [self._state(state.get(n)) for n in rule.states]
-        counts = [self.scalar(_number_of(state[n])) for n in rule.counts]
-        numbers = {n: self.scalar(read) for n, read in scalars.items()}
+        counts = [self.scalar(_number_of(state[n]), state[n]) for n in rule.counts]
+        numbers = {n: self.scalar(read, None, group) for n, read in scalars.items()}
+        self.program.updates.append(
+            (optimizer, group, attributes, [state[n] for n in rule.counts])
+        )
         results = rule(k, p, g, *arrays, *counts, **numbers, **attributes)
         owners = [parameter, *(state.get(n) for n in (*rule.states, *rule.counts))]
         targets = [p, *arrays, *(self.lift(state[n]._data, state[n]) for n in rule.counts)]
@@ -424,6 +340,30 @@ class Recorder:
                 f"{what} inside a recorded step: the value is not known when the step is replayed; "
                 "return the tensor and look at it after the call"
             )
+
+
+def _window_of(shown: Place, place: Place) -> Callable[[Any], Any]:
+    """Finds the memory of `place` in an array at the place `shown`."""
+    offset = place.offset - shown.offset
+
+    def window(array: Any) -> Any:
+        size = array.itemsize
+        start = array.__array_interface__["data"][0] + offset * size
+        strides = tuple(s * size for s in place.strides)
+        return np.asarray(_Memory(start, place.shape, strides, array))
+
+    return window
+
+
+class _Memory:
+    """Memory as NumPy's array interface describes it; keeps its owner alive."""
+
+    def __init__(self, address: int, shape: Any, strides: Any, owner: Any) -> None:
+        self.owner = owner
+        self.__array_interface__ = {
+            "version": 3, "data": (address, False), "shape": shape, "strides": strides,
+            "typestr": owner.dtype.str,
+        }  # fmt: skip
 
 
 def _number_of(t: Tensor) -> Callable[[], float]:
@@ -450,8 +390,8 @@ def record(step: Callable[..., Any], *arguments: Any) -> tuple[Any, Program]:
     if ctx.handler is not None:
         raise RuntimeError("another handler is active: steps are not recorded inside one another")
     recorder = Recorder()
-    for t in _tensors(arguments):
-        recorder.program.arguments.append(recorder.note(t._data))
+    for i, t in enumerate(_tensors(arguments)):
+        recorder.program.arguments.append(recorder.note(t._data, "argument", i))
     ctx.handler = recorder
     try:
         result = step(*arguments)

@@ -8,7 +8,10 @@ from typing import Any
 from .._missing import missing_attribute
 
 _PARAMETERS = ("Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter")
-_SUBMODULES = ("functional", "init", "modules", "parallel", "parameter", "utils", "common_types")
+_SUBMODULES = (
+    "attention", "common_types", "functional", "grad", "init", "modules", "parallel", "parameter",
+    "utils",
+)  # fmt: skip
 
 
 def _module_names() -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys as _sys
 from typing import Any as _Any
 
+from .._define import calls as _calls
 from .._ops.conv import (
     conv1d,
     conv2d,
@@ -60,7 +61,9 @@ from ._functional.activation import (
     threshold_,
 )  # fmt: skip
 from ._functional.attention import bilinear, scaled_dot_product_attention
+from ._functional.convolution import conv_tbc
 from ._functional.distance import cosine_similarity, pairwise_distance, pdist
+from ._functional.linear_loss import linear_cross_entropy
 from ._functional.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -111,7 +114,9 @@ from ._functional.pooling import (
     avg_pool2d,
     avg_pool3d,
     fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
     fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
     lp_pool1d,
     lp_pool2d,
     lp_pool3d,
@@ -142,10 +147,31 @@ from ._functional.vision import (
 )  # fmt: skip
 
 # Dropout, embedding and one_hot are rows of other families.
-_registry.load_late()
+_registry.load_late(rare=False)
 for _name, _target in _registry.NN_FUNCTIONS.items():
     if _name not in globals():
         _registry.put(_sys.modules[__name__], _name, _target)
+
+#: Functions that PyTorch hands to its argument parser: parameter -> name and position there.
+_PARSED: dict[str, tuple[str, dict[str, tuple[str, int]]]] = {
+    "batch_norm": ("batch_norm", {"input": ("input", 1)}),
+    "cosine_similarity": ("cosine_similarity", {"x1": ("x1", 1), "x2": ("x2", 2)}),
+    "cross_entropy": ("cross_entropy_loss", {"input": ("input", 1), "target": ("target", 2)}),
+    "dropout": ("dropout", {"input": ("input", 1)}),
+    "embedding": ("embedding", {"weight": ("weight", 1), "input": ("indices", 2)}),
+    "kl_div": ("kl_div", {"input": ("input", 1), "target": ("target", 2)}),
+    "layer_norm": ("layer_norm", {"input": ("input", 1)}),
+    "nll_loss": ("nll_loss_nd", {"input": ("input", 1), "target": ("target", 2)}),
+    "pad": ("pad", {"input": ("input", 1)}),
+    "scaled_dot_product_attention": (
+        "scaled_dot_product_attention",
+        {"query": ("query", 1), "key": ("key", 2), "value": ("value", 3)},
+    ),
+    "unfold": ("im2col", {"input": ("input", 1)}),
+}
+for _name, (_parsed_name, _wanted) in _PARSED.items():
+    if hasattr(globals()[_name], "__code__"):
+        globals()[_name] = _calls.tensors_first(globals()[_name], _parsed_name, **_wanted)
 
 for _function in list(globals().values()):
     if str(getattr(_function, "__module__", "")).startswith("rushlight.nn._functional"):

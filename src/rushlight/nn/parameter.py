@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import Tensor
+from .._define import overriding
+from .._tensor.device import check_device
 
 __all__ = [
     "Buffer",
@@ -53,6 +55,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = classmethod(overriding.disabled)  # results are plain tensors
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         kind = type(data)
@@ -159,6 +162,7 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = classmethod(overriding.disabled)
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
@@ -169,40 +173,167 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         return t
 
 
-class UninitializedParameter(Parameter):
-    """Parameters without a shape, for lazy modules, are not there.
+_NO_SHAPE = (
+    "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+    "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. "
+    "Call `forward` to initialize the parameters before accessing their attributes."
+)
+_NO_VALUES = (
+    "Attempted to use an uninitialized parameter. This error happens when you are using a "
+    "`LazyModule` or explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. "
+    "When using LazyModules Call `forward` with a dummy batch to initialize the parameters before "
+    "calling torch functions"
+)
+_set_array: Any = Tensor.__dict__["_data"].__set__
+
+
+class UninitializedTensorMixin:
+    """A tensor of which only dtype and device are known, until it is materialized."""
+
+    __slots__ = ()
+    cls_to_become: Any
+    __dict__: dict[str, Any]
+
+    def _refuse(self) -> Any:
+        raise ValueError(_NO_VALUES)
+
+    def _hold(self, array: Any) -> None:
+        self.__dict__["_held"] = array
+
+    _data = property(_refuse, _hold)  # so that whatever wants to compute is refused
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Become a parameter or buffer of this shape; its values are still to be set."""
+        held = self.__dict__.pop("_held")
+        kind = held.dtype if dtype is None else dtype.numpy
+        self.__class__ = self.cls_to_become
+        _set_array(self, np.empty(tuple(shape), kind))
+
+    @property
+    def shape(self) -> Any:
+        raise RuntimeError(_NO_SHAPE)
+
+    def size(self, *dim: Any) -> Any:
+        return self.data.size(*dim)
+
+    @property
+    def dtype(self) -> Any:
+        return _dtypes.from_numpy(self.__dict__["_held"].dtype)
+
+    @property
+    def data(self) -> Tensor:
+        return _core.wrap(self.__dict__["_held"])
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._hold(value.__dict__["_held"] if is_lazy(value) else value._data)
+
+    @property
+    def device(self) -> Any:
+        return self.data.device
+
+    def is_floating_point(self) -> bool:
+        return self.data.is_floating_point()
+
+    def is_complex(self) -> bool:
+        return self.data.is_complex()
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        return self.data.to(*args, **kwargs)
+
+    def share_memory_(self) -> Any:
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to "
+            "initialize the parameters before calling `module.share_memory()`."
+        )
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__: Any = __repr__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        done = memo.get(id(self))
+        if done is None:
+            edge = self._edge  # type: ignore[attr-defined]
+            kind = self.__dict__["_held"].dtype
+            done = memo[id(self)] = _lazily(type(self), kind, edge is not None)
+        return done
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise RuntimeError(_NO_SHAPE)
+
+
+def _converter(name: str) -> Any:
+    def convert(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.data, name)(*args, **kwargs)
+
+    convert.__name__ = name
+    return convert
+
+
+for _name in ("half", "float", "double", "bfloat16", "char", "short", "int", "long", "cpu", "cuda"):
+    setattr(UninitializedTensorMixin, _name, _converter(_name))
+
+
+def _lazily(cls: Any, kind: Any, requires_grad: bool) -> Any:
+    t = _core.new(cls)
+    t._data = np.empty(0, kind)
+    t._edge = _core.LEAF if requires_grad else None
+    t._cell = None
+    return t
+
+
+def _kind(dtype: Any, device: Any) -> Any:
+    check_device(device)
+    return _dtypes.default.numpy if dtype is None else dtype.numpy
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """A parameter whose shape is not known yet: lazy modules make it one at their first call.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: it is used before.
+
+    Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.UninitializedParameter.html
+
+    >>> import rushlight as torch
+    >>> p = torch.nn.UninitializedParameter()
+    >>> p.materialize((2, 3))
+    >>> p.shape
+    torch.Size([2, 3])
     """
 
     __slots__ = ()
+    cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        raise NotImplementedError("torch.nn.UninitializedParameter: rushlight has no lazy modules")
+        return _lazily(cls, _kind(dtype, device), requires_grad)
 
 
-class UninitializedBuffer(Tensor):
-    """Buffers without a shape, for lazy modules, are not there.
-
-    Raises:
-        NotImplementedError: always.
-    """
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """A buffer whose shape is not known yet. Source: torch.nn.parameter.UninitializedBuffer."""
 
     __slots__ = ()
+    __torch_function__ = classmethod(overriding.disabled)
+    cls_to_become = Tensor
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None,
         persistent: bool = True,
     ) -> Any:  # fmt: skip
-        raise NotImplementedError("torch.nn.UninitializedBuffer: rushlight has no lazy modules")
+        made = _lazily(cls, _kind(dtype, device), requires_grad)
+        made.persistent = persistent
+        made._is_buffer = True
+        return made
 
 
 def is_lazy(param: Any) -> bool:
-    """Whether `param` still waits for its shape: never, here."""
-    return False
+    """Whether `param` still waits for its shape."""
+    return isinstance(param, UninitializedTensorMixin)
 
 
 # For printing; pickles go through the functions above, so the name need not be importable.
 Parameter.__module__ = Buffer.__module__ = "torch.nn.parameter"
-UninitializedParameter.__module__ = UninitializedBuffer.__module__ = "torch.nn.parameter"
+for _class in (UninitializedTensorMixin, UninitializedParameter, UninitializedBuffer):
+    _class.__module__ = "torch.nn.parameter"

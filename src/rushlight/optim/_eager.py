@@ -15,6 +15,7 @@ import numpy as np
 from .. import _core
 from .._core import Tensor
 from .._dtypes import FLOAT32, LOW_PRECISION
+from .._kernels import native
 from ._plan import Plan, aligned, plan
 from ._state import as_float
 
@@ -27,6 +28,10 @@ SMALL = 8192
 """Parameters of at most this size share flat buffers ..."""
 PACK = 16384
 """... of about this size."""
+REPEATS = 5
+"""A step that has been taken so often may become native code ..."""
+WORTH, SMALL_WORTH = 1 << 15, 1 << 22
+"""... if it updates so many parameters, or has updated so many in all."""
 
 _array_of = attrgetter("_data")
 _INFERENCE_CELL = _core.INFERENCE_CELL
@@ -295,9 +300,13 @@ class _Cohort:
         packs: (pack, positions of its members' gradients) where all members take part; no
             positions where these are all gradients.
         singles: (entry, position) of the others.
+        native: a function of the gradients that does it all in machine code, or None.
     """
 
-    __slots__ = ("choices", "count_arrays", "counts", "entries", "packs", "plan", "singles")
+    __slots__ = (
+        "choices", "count_arrays", "counts", "entries", "left", "native", "packs", "plan",
+        "singles",
+    )  # fmt: skip
 
     def __init__(self, entries: list[_Entry], planned: Plan, choices: Any, counts: Any) -> None:
         self.entries = entries
@@ -316,6 +325,10 @@ class _Cohort:
             self.packs = [(self.packs[0][0], [])]
         together = {e for pack, _ in self.packs for e in pack.entries}
         self.singles = [(e, i) for e, i in position.items() if e not in together]
+        self.native: Any = None
+        size = sum(e.data.size for e in entries)
+        #: Steps until it is tried to make machine code.
+        self.left = REPEATS if size >= WORTH else max(REPEATS, SMALL_WORTH // max(1, size))
 
     def still(self, optimizer: FormulaOptimizer, group: dict[str, Any]) -> bool:
         """Whether its members are still all at the same point."""
@@ -329,6 +342,18 @@ class _Cohort:
     def run(self, gradients: list[Any], numbers: list[float]) -> None:
         planned = self.plan
         counts = planned.scalars(*self.counts, *numbers)
+        if self.native is not None:
+            self.native(gradients)
+        else:
+            self.by_numpy(gradients)
+        if counts:
+            for arrays, value in zip(self.count_arrays, counts, strict=True):
+                for array in arrays:
+                    array.fill(value)
+            self.counts = tuple([arrays[0].item() for arrays in self.count_arrays])
+
+    def by_numpy(self, gradients: list[Any]) -> None:
+        planned = self.plan
         for pack, positions in self.packs:
             pack.run(planned, [gradients[i] for i in positions] if positions else gradients)
         for e, i in self.singles:
@@ -339,11 +364,16 @@ class _Cohort:
             body, scratch = planned.body, planned.scratch
             for first, last, (p, *states) in e.blocks:
                 body(p, g[first:last], *states, *scratch(p.size))
-        if counts:
-            for arrays, value in zip(self.count_arrays, counts, strict=True):
-                for array in arrays:
-                    array.fill(value)
-            self.counts = tuple([arrays[0].item() for arrays in self.count_arrays])
+        self.left -= 1
+        if self.left == 0:
+            self.make_native()
+
+    def make_native(self) -> None:
+        """Machine code for the steps to come, where there is some and every parameter suits it."""
+        kernels = native.parts()
+        if kernels and all(e.flat is not None for e in self.entries):
+            rows = [(e.flat, *e.flats) for e in self.entries]
+            self.native = kernels.updater(self.plan.made, self.plan.dtype, self.plan.cells, rows)
 
 
 def _run_in_copies(planned: Plan, e: _Entry, g: Any) -> None:

@@ -160,16 +160,20 @@ class Plan:
         body: function of flat arrays ``p, g, states..., scratch...`` of one length, that writes
             the new values into ``p`` and the states.
         states: names of the states that this set of attributes uses.
+        cells: the numbers that `body` reads, as `scalars` left them.
+        made: what it was made from.
     """
 
-    __slots__ = ("_kinds", "_scratch", "body", "dtype", "scalars", "states")
+    __slots__ = ("_kinds", "_scratch", "body", "cells", "dtype", "made", "scalars", "states")
 
     def __init__(self, made: _Made, dtype: Any) -> None:
+        self.made = made
         cells = aligned(max(len(made.literals), 1), dtype)
         views = [cells[i : i + 1].reshape(()) for i in range(len(made.literals))]
         for i, literal in enumerate(made.literals):
             if literal is not None:
                 cells[i] = literal
+        self.cells = cells
         self.scalars, self.body = made.factory(cells, *views)
         self.dtype = dtype
         self.states = made.states
@@ -195,13 +199,22 @@ class Plan:
 
 
 class _Made:
-    """The compiled text of a plan, shared by all plans of the same rule and attributes."""
+    """The compiled text of a plan, shared by all plans of the same rule and attributes.
 
-    __slots__ = ("factory", "literals", "scratch", "states")
+    Attributes:
+        name: of the rule.
+        program: names of the arrays, steps (operation, operands, result), names of the arrays'
+            new values, and the texts of the numbers in the order of the plan's cells.
+    """
+
+    __slots__ = ("factory", "literals", "name", "program", "scratch", "states")
 
     def __init__(
-        self, factory: Any, literals: list[Any], scratch: list[str], states: tuple[str, ...]
-    ) -> None:
+        self, name: str, program: Any, factory: Any, literals: list[Any], scratch: list[str],
+        states: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        self.name = name
+        self.program = program
         self.factory = factory
         self.literals = literals
         self.scratch = scratch
@@ -243,7 +256,9 @@ def _make(rule: Rule, attributes: tuple[Any, ...], states: tuple[str, ...]) -> _
     text = _render(rule, trace.lines, counts, list(arrays), body, cells, scratch)
     factory = _compile(rule.name, text)
     literals = [None if isinstance(c, _Scalar) else float(c) for c in cells.values()]
-    return _Made(factory, literals, scratch, states)
+    steps = [(name, [_text(x) for x in operands], r.text) for name, operands, r in trace.steps]
+    program = list(arrays), steps, {name: r.text for name, r in outputs.items()}, list(cells)
+    return _Made(rule.name, program, factory, literals, scratch, states)
 
 
 def _place(

@@ -38,8 +38,9 @@ def col2im(draw):
 
 _INTERPOLATE = (
     "lambda x, size, scales, mode, align: F.interpolate(x, size, mode={'linear': ['linear', "
-    "'bilinear', 'trilinear'][len(size) - 1], 'cubic': 'bicubic'}.get(mode, mode), "
-    "align_corners=None if 'nearest' in mode else align)"
+    "'bilinear', 'trilinear'][len(size) - 1], 'cubic': 'bicubic', 'linear-smooth': 'bilinear', "
+    "'cubic-smooth': 'bicubic', 'lanczos-smooth': 'lanczos'}.get(mode, mode), "
+    "align_corners=None if 'nearest' in mode else align, antialias='smooth' in mode)"
 )
 
 
@@ -62,6 +63,10 @@ for _name, *_cases in (
     ("upsample_trilinear3d", ((1, 1, 2, 3, 2), (3, 2, 4), "linear", False)),
     ("upsample_bicubic2d", ((1, 2, 3, 4), (5, 6), "cubic", False),
      ((1, 2, 3, 4), (5, 3), "cubic", True)),
+    ("upsample_bilinearaa2d", ((1, 2, 7, 5), (3, 8), "linear-smooth", False),
+     ((1, 2, 5, 4), (2, 3), "linear-smooth", True)),
+    ("upsample_bicubicaa2d", ((1, 2, 7, 5), (3, 8), "cubic-smooth", False)),
+    ("upsample_lanczosaa2d", ((1, 2, 9, 5), (3, 8), "lanczos-smooth", False)),
     ("resample", ((1, 2, 3, 2), (5, 4), "linear", False)),
 ):  # fmt: skip
     samples(_name, torch=_INTERPOLATE, without=_NONE)(_resampled(*_cases))

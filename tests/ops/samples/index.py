@@ -228,16 +228,9 @@ def _distinct(draw):
     ]
 
 
-def _source(draw, index):
-    """A source as large as the index, and one row larger."""
-    larger = tuple(n + 1 for n in index.shape)
-    return draw.normal(*index.shape), draw.normal(*larger)
-
-
 @samples("scatter_src")
 def scatter_src(draw):
-    return [Sample(draw.normal(*s), d, i, src)
-            for s, d, i in _distinct(draw) for src in _source(draw, i)]  # fmt: skip
+    return [Sample(draw.normal(*s), d, i, draw.normal(*i.shape)) for s, d, i in _distinct(draw)]
 
 
 @samples("scatter_value")

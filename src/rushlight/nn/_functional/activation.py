@@ -8,6 +8,7 @@ from typing import Any
 from ..._core import Tensor
 from ..._ops import activation, elementwise
 from ..._ops import softmax as rows
+from ..._ops.by_example import by_example
 from ...autograd import inplace as surgery
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -324,15 +325,21 @@ def _randomly_leaky(input: Any, lower: float, upper: float, training: bool) -> T
     if not training:
         mean = (lower + upper) / 2
         return activation.rrelu_mean.call(input, mean)
+    return activation.rrelu_with_noise.call(input, _slopes(input, lower, upper))
+
+
+@by_example
+def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:
+    """A slope for every element; only those that leak draw, in double precision whatever the
+    dtype."""
     import rushlight
 
-    # Only elements that leak draw, in double precision whatever the dtype.
     slope = rushlight.ones_like(input).detach()
     kind = input._data.dtype.type
     lower, upper = float(kind(lower)), float(kind(upper))
     leaking = slope.new_empty(int((input._data <= 0).sum()), dtype=rushlight.float64)
     slope._data[input._data <= 0] = leaking.uniform_(lower, upper)._data
-    return activation.rrelu_with_noise.call(input, slope)
+    return slope
 
 
 def rrelu_(

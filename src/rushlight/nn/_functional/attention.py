@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ... import _dtypes
-from ..._core import Tensor, dtype_of
+from ..._core import TEN, Tensor, ctx, dtype_of, wrap
 from ..._ops import softmax as rows
 from ..._ops.linalg import matmul
 from ..._ops.movement import reshape
@@ -45,6 +47,55 @@ def _check_attention(query: Any, key: Any, value: Any, mask: Any) -> None:
             )
 
 
+def _fused(q: Any, k: Any, v: Any, mask: Any, dropout_p: float) -> bool:
+    """Whether PyTorch has one kernel for these, which takes a mask beside `is_causal`."""
+    return (
+        dropout_p == 0.0
+        and q.ndim == k.ndim == v.ndim == 4
+        and q.shape[0] == k.shape[0] == v.shape[0]
+        and q.shape[-1] == k.shape[-1] == v.shape[-1]
+        and all(t._data.strides[-1] == t._data.itemsize for t in (q, k, v))
+        and mask.ndim in (2, 4)
+        and not mask.requires_grad
+    )
+
+
+def _in_one(q: Any, k: Any, v: Any, mask: Any) -> bool:
+    """Whether the row takes these, as PyTorch's kernel does: four dims, equal batches, and a mask
+    of yes and no if any.
+
+    Where a handler watches, what is done to a mask must be ops that it can see.
+    """
+    lead = q._data.shape[:-2]
+    return (
+        (mask is None or (mask._data.dtype.kind == "b" and ctx.handler is None))
+        and len(lead) == 2
+        and lead == k._data.shape[:-2] == v._data.shape[:-2]
+        and q._data.shape[-1] == k._data.shape[-1]
+        and k._data.shape[-2] == v._data.shape[-2]
+        and min(q._data.size, k._data.size, v._data.size) > 0
+    )
+
+
+def _hidden(q: Tensor, k: Tensor, mask: Tensor | None, is_causal: bool) -> tuple[Any, Any]:
+    """Where a query sees nothing of a key, and which queries see nothing at all, or None.
+
+    Those rows are not hidden: a softmax over nothing is NaN, and so would be its gradient.
+    """
+    shape = q._data.shape[-2], k._data.shape[-2]
+    hidden: Any = None
+    if is_causal:
+        hidden = np.arange(shape[1]) > np.arange(shape[0])[:, None]
+    if mask is not None:
+        hidden = ~mask._data if hidden is None else hidden | ~mask._data
+    if hidden is None:
+        return None, None
+    blind: Any = np.broadcast_to(hidden, (*hidden.shape[:-2], *shape)).all(-1, keepdims=True)
+    if not blind.any():
+        return wrap(hidden), None
+    return wrap(hidden & ~blind), wrap(blind)
+
+
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
     dropout_p: float = 0.0, is_causal: bool = False, scale: float | None = None,
@@ -78,16 +129,22 @@ def scaled_dot_product_attention(
     k: Any = key
     v: Any = value
     _check_attention(q, k, v, attn_mask)
-    if is_causal and attn_mask is not None and (q._data.ndim != 4 or dropout_p > 0.0):
+    if is_causal and attn_mask is not None and not _fused(q, k, v, attn_mask, dropout_p):
         raise RuntimeError(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
     if enable_gqa and q._data.ndim > 2:
         heads = q._data.shape[-3]
+        if heads % k._data.shape[-3] or heads % v._data.shape[-3]:
+            raise RuntimeError(
+                "Number of heads in key and value must divide the number of heads in "
+            )
         k = k.repeat_interleave(heads // k._data.shape[-3], -3)
         v = v.repeat_interleave(heads // v._data.shape[-3], -3)
     factor = 1 / math.sqrt(q._data.shape[-1]) if scale is None else scale
+    if dropout_p == 0.0 and _in_one(q, k, v, attn_mask):
+        return TEN.attention(q, k, v, *_hidden(q, k, attn_mask, is_causal), float(factor))
     # Query and key are scaled by the root each, so that half precision does not overflow.
     root = math.sqrt(abs(factor))
     signed = -root if factor < 0 else root

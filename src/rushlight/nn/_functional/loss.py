@@ -14,6 +14,7 @@ from ..._ops import elementwise, softmax
 from ..._ops import loss as rows
 from ..._ops.casting import cast
 from ..._ops.movement import reshape
+from ..._tensor.registry import FUNCTIONS, resolve
 from .._reduction import get_enum, legacy_get_string
 
 _MEAN = rows.MEAN
@@ -453,11 +454,31 @@ def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Not there yet.
+    """Minus the logarithm of the probability of all alignments of `targets` with the input.
+
+    Shape: log_probs (T, N, C) or (T, C); targets (N, S), or all labels one after the other;
+    lengths (N).
+
+    Args:
+        log_probs: logarithms of probabilities, as `log_softmax` gives them: the gradient takes
+            them to be such.
+        input_lengths, target_lengths: a tensor or a tuple of ints, both of the same kind.
+        blank: the number of the blank label.
+        reduction: "none", "mean" (each loss is divided by its target's length first) or "sum".
+        zero_infinity: losses of targets that do not fit their input are 0, not infinite.
 
     Raises:
-        NotImplementedError: always.
+        RuntimeError: sizes or lengths that do not fit.
+
+    Source: torch.nn.functional.ctc_loss; Graves et al. 2006, Connectionist Temporal
+    Classification.
+
+    >>> import rushlight as torch
+    >>> even = torch.full((2, 1, 2), 0.5).log()
+    >>> torch.nn.functional.ctc_loss(even, torch.tensor([[1]]), (2,), (1,)).exp()
+    tensor(1.3333)
     """
-    raise NotImplementedError("torch.nn.functional.ctc_loss")
-
-
+    return resolve(FUNCTIONS["ctc_loss"])(
+        log_probs, targets, input_lengths, target_lengths, blank, get_enum(reduction),
+        zero_infinity,
+    )  # fmt: skip

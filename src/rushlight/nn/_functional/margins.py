@@ -207,12 +207,12 @@ def cosine_embedding_loss(
     rank = y._data.ndim
     if rank not in (0, 1):
         raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    if rank == 1 and a._data.ndim != 2:
+    if rank == 1 and not a._data.ndim == b._data.ndim == 2:
         raise RuntimeError(
             "1D target tensor expects 2D input tensors, but found inputs with sizes "
             f"{list(a._data.shape)} and {list(b._data.shape)}."
         )
-    if rank == 0 and a._data.ndim != 1:
+    if rank == 0 and not a._data.ndim == b._data.ndim == 1:
         raise RuntimeError(
             "0D target tensor expects 1D input tensors, but found inputs with sizes "
             f"{list(a._data.shape)} and {list(b._data.shape)}."

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ... import _dtypes
-from ..._core import Tensor
+from ..._core import Tensor, ctx
 from ..._ops import norm as rows
 from ..._ops.arguments import half_precision
 from ..._ops.casting import cast
 from ..._ops.elementwise import rsqrt
 from ..._ops.movement import reshape
+from ..._ops.norm_groups import group_norm as group_norm_row
 from ..._ops.reduce import mean_row
 from ..._tensor.device import Size
 from ...autograd import inplace as surgery
@@ -85,10 +86,21 @@ def _batch_norm(
     return out
 
 
+_UNBATCHED = (
+    "Batch norm got a batched tensor as input while the running_mean or running_var, which will be "
+    "updated in place, were not batched.\nIf you are using a module and do not need eval mode, "
+    "please set `track_running_stats` to be False.If you are using a prebuilt module and do not "
+    "need eval mode, please see the functorch website for resources on how to patch your module "
+    "to work with vmap"
+)
+
+
 def _update(running: Tensor, found: Tensor, momentum: float, factor: float) -> None:
     """``running = (1 - momentum) running + momentum factor found``, in place."""
     if running._data.dtype != found._data.dtype:
         found = cast.call(found, running._data.dtype)
+    if ctx.handler is not None and running._batched is None and found._batched is not None:
+        raise RuntimeError(_UNBATCHED)
     average = rows.moving_average.call(running, found, float(momentum), float(factor))
     surgery.write(running, average)
 
@@ -306,7 +318,7 @@ def group_norm(
                 f"but got {name} of shape {list(t._data.shape)} and input of shape {list(shape)}"
             )
     x, w, b = _common("GroupNormKernelImpl", input, weight, bias)
-    out = rows.group_norm.call(x, w, b, num_groups, eps)
+    out = group_norm_row.call(x, w, b, num_groups, eps)
     return out if x is input else cast.call(out, input._data.dtype)
 
 

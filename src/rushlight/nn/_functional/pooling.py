@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..._core import Tensor
-from ..._ops import pool
+from ..._ops import fractional, pool
 from ..._ops.elementwise import relu, sign
+from ..._tensor.registry import FUNCTIONS, resolve
 
 avg_pool1d = pool.avg_pool1d
 avg_pool2d = pool.avg_pool2d
@@ -135,8 +137,12 @@ adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max_pools(3)
 
 
 def _lp_pool(
-    rank: int, input: Tensor, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
+    rank: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Tensor:
+    if math.isinf(norm_type) and norm_type > 0:
+        return pool.max_pool(
+            f"max_pool{rank}d", rank, input.abs(), kernel_size, stride, 0, 1, ceil_mode
+        )[0]
     power = input.pow(norm_type)
     sizes = (kernel_size,) * rank if isinstance(kernel_size, int) else tuple(kernel_size)
     count = 1
@@ -203,9 +209,7 @@ def _unpooled_size(
     )
     if output_size is None:
         return default
-    sizes = tuple(output_size)
-    if len(sizes) == rank + 2:
-        sizes = sizes[2:]
+    sizes = output_size[2:] if len(output_size) == rank + 2 else output_size
     if len(sizes) != rank:
         raise ValueError(
             f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it "
@@ -217,7 +221,7 @@ def _unpooled_size(
             raise ValueError(
                 f'invalid output_size "{sizes}" (dim {d} must be between {low} and {high})'
             )
-    return sizes
+    return tuple(sizes)
 
 
 def _unpool(
@@ -272,19 +276,56 @@ def max_unpool3d(
     return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
-def fractional_max_pool2d(*args: Any, **kwargs: Any) -> Any:
-    """Not there yet.
+def _fractional_pools(rank: int) -> tuple[Any, Any]:
+    name = f"fractional_max_pool{rank}d"
 
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError("torch.nn.functional.fractional_max_pool2d")
+    def with_indices(
+        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False, _random_samples: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+        if output_size is None:
+            one = isinstance(output_ratio, int | float) and (rank == 3 or type(output_ratio) is int)
+            ratios = (output_ratio,) * rank if one else output_ratio
+            count = max(rank, len(ratios))
+            output_size = [int(input.size(i - rank) * ratios[i]) for i in range(count)]
+        if _random_samples is None:
+            batch = 1 if input.dim() == rank + 1 else input.size(0)
+            _random_samples = resolve(FUNCTIONS["rand"])(
+                batch, input.size(-rank - 1), rank, dtype=input.dtype
+            )
+        assert _random_samples is not None
+        return fractional.fractional_max_pool(
+            input, kernel_size, output_size, _random_samples, rank
+        )
+
+    def function(
+        input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
+        return_indices: bool = False, _random_samples: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
+        found = with_indices(
+            input, kernel_size, output_size, output_ratio, return_indices, _random_samples
+        )
+        return found if return_indices else found[0]
+
+    for made, title in ((function, name), (with_indices, f"{name}_with_indices")):
+        made.__name__ = made.__qualname__ = title
+        made.__module__ = "torch.nn.functional"
+        made.__doc__ = f"""The largest value of windows at random places.
+
+        Args:
+            output_size, output_ratio: the size of the result, or its share of the input's.
+            return_indices: also return where each value lies in its flattened input plane.
+
+        Raises:
+            ValueError: neither a size nor a ratio.
+            RuntimeError: windows that do not fit.
+
+        Source: torch.nn.functional.{name}; Graham 2014, arXiv:1412.6071.
+        """
+    return function, with_indices
 
 
-def fractional_max_pool3d(*args: Any, **kwargs: Any) -> Any:
-    """Not there yet.
-
-    Raises:
-        NotImplementedError: always.
-    """
-    raise NotImplementedError("torch.nn.functional.fractional_max_pool3d")
+fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_pools(2)
+fractional_max_pool3d, fractional_max_pool3d_with_indices = _fractional_pools(3)

@@ -1,4 +1,10 @@
-"""Bags of embeddings of `torch.nn.functional`."""
+"""Bags of embeddings of `torch.nn.functional`.
+
+>>> import rushlight as torch
+>>> F = torch.nn.functional
+>>> F.embedding_bag(torch.tensor([[0, 1]]), torch.tensor([[1., 2.], [3., 4.]]), mode="sum")
+tensor([[4., 6.]])
+"""
 
 from __future__ import annotations
 
@@ -8,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from ..._core import Tensor, wrap
-from ..._ops.embedding import embedding_function
+from ..._ops import bags
+from ..._ops.by_example import by_example
+from ..._ops.embedding import shorten_rows
 
 
-def _bags(
-    input: Any, offsets: Any, include_last_offset: bool
-) -> tuple[Any, Any, int]:
-    """For each bag the places of its numbers in the flat input, and which of them count."""
-    x = input._data
+def _bags(input: Any, offsets: Any, include_last_offset: bool) -> tuple[Any, Any, int]:
+    """The numbers of all bags in a line, the bag of each, and how many bags there are."""
+    x = input._data.astype(np.int64)
     if x.ndim == 2:
-        return None, np.ones(x.shape, bool), x.shape[0]
+        return x.reshape(-1), np.repeat(np.arange(x.shape[0]), x.shape[1]), x.shape[0]
     starts = np.asarray(offsets._data)
     if starts.size and starts[0] != 0:
         raise RuntimeError(
@@ -32,10 +38,8 @@ def _bags(
     ends = np.append(starts[1:], x.shape[0])
     if include_last_offset:
         starts, ends = starts[:-1], starts[1:]
-    longest = int((ends - starts).max(initial=0))
-    places = starts[:, None] + np.arange(longest)
-    inside = places < ends[:, None]
-    return np.where(inside, places, 0).astype(np.int64), inside, len(starts)
+    lengths = np.maximum(ends - starts, 0)
+    return x[: lengths.sum()], np.repeat(np.arange(len(starts)), lengths), len(starts)
 
 
 def _check(
@@ -79,15 +83,25 @@ def _check(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
             f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
         )
-    rows = weight._data.shape[0]
-    for i, value in enumerate(x.reshape(-1)):
-        if not 0 <= value < rows:
-            raise RuntimeError(
-                f"Index {i} of input takes value {int(value)} which is not in the valid range [0, "
-                f"{rows})"
-            )
 
 
+def _check_numbers(flat: Any, rows: int, fast: bool) -> None:
+    """The texts of PyTorch's two loops: the fast one sums float32 without padding."""
+    if not flat.size or (flat.min() >= 0 and flat.max() < rows):
+        return
+    i = int(np.argmax((flat < 0) | (flat >= rows)))
+    value = int(flat[i])
+    if not fast:
+        raise RuntimeError(
+            "embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be "
+            f"{value}"
+        )
+    raise RuntimeError(
+        f"Index {i} of input takes value {value} which is not in the valid range [0, {rows})"
+    )
+
+
+@by_example
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
     norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean",
@@ -132,31 +146,30 @@ def embedding_bag(
                 f"{count - 1}, but got {padding_idx}"
             )
         padding_idx %= count
-    numbers: Any = input.long()
-    found: Any = embedding_function(
-        numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
-    )
-    if per_sample_weights is not None:
-        found = found * per_sample_weights.unsqueeze(-1)
-    places, counts, bags = _bags(input, offsets, include_last_offset)
+    fast = weight._data.dtype == np.float32 and padding_idx is None and mode != "max"
+    _check_numbers(input._data.reshape(-1), count, fast)
+    if sparse:
+        raise NotImplementedError(
+            "embedding_bag with sparse=True: rushlight has no sparse gradients"
+        )
+    if max_norm is not None:
+        shorten_rows(weight, input, max_norm, norm_type)
+    numbers, owners, count = _bags(input, offsets, include_last_offset)
+    back = bags.shares(numbers) if scale_grad_by_freq and numbers.size else np.ones(numbers.shape)
+    samples: Any = per_sample_weights
+    if samples is not None:
+        samples = samples.reshape(-1)[: numbers.size]
     if padding_idx is not None:
-        known = numbers._data if places is None else numbers._data[places]
-        counts = counts & (known != padding_idx)
-    if places is not None:
-        found = embedding_function(wrap(places), found)
-    return _pooled(found, counts, bags, mode)
-
-
-def _pooled(found: Any, counts: Any, bags: int, mode: str) -> Tensor:
-    inside: Any = wrap(counts[:, :, None])
+        keep = numbers != padding_idx
+        numbers, owners, back = numbers[keep], owners[keep], back[keep]
+        if samples is not None:
+            samples = samples[wrap(keep)]
     if mode == "max":
-        if not counts.shape[1]:
-            return found.sum(1)
-        best = found.masked_fill(inside.logical_not(), float("-inf")).amax(1)
-        empty = wrap(~counts.any(1)[:, None])
-        return best.masked_fill(empty, 0.0)
-    total = found.masked_fill(inside.logical_not(), 0.0).sum(1)
-    if mode == "sum":
-        return total
-    sizes = np.maximum(counts.sum(1), 1)[:, None].astype(found._data.dtype)
-    return total / wrap(sizes)
+        return bags.embedding_bag_max.call(weight, wrap(numbers), wrap(owners), count)
+    ahead = np.ones(numbers.shape)
+    if mode == "mean":
+        ahead = 1.0 / np.bincount(owners, minlength=count)[owners]
+    return bags.embedding_bag.call(
+        weight, wrap(numbers), wrap(owners), samples, wrap(ahead[:, None]),
+        wrap((ahead * back)[:, None]), count,
+    )  # fmt: skip

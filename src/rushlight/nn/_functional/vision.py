@@ -6,10 +6,14 @@ import math
 import warnings
 from typing import Any
 
-from ..._core import Tensor
-from ..._ops import image, pool
+import numpy as np
 
-_ALIGNING = ("linear", "bilinear", "bicubic", "trilinear")
+from ... import _dtypes
+from ..._core import Tensor, wrap
+from ..._ops import image, pool, sampling
+from ..._ops.by_example import by_example
+
+_ALIGNING = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
 #: mode -> (spatial dimensions or None for any, the name PyTorch's node bears, taps of an axis)
 _MODES: dict[str, tuple[int | None, str, str]] = {
     "nearest": (None, "Nearest", "nearest"),
@@ -19,6 +23,9 @@ _MODES: dict[str, tuple[int | None, str, str]] = {
     "trilinear": (3, "Trilinear", "linear"),
     "bicubic": (2, "Bicubic", "cubic"),
 }
+#: The same with `antialias`: mode -> (node's name, filter).
+_SMOOTH = {"bilinear": ("BilinearAa", "linear-smooth"), "bicubic": ("BicubicAa", "cubic-smooth"),
+           "lanczos": ("LanczosAa", "lanczos-smooth")}  # fmt: skip
 
 
 def _output(
@@ -69,13 +76,15 @@ def interpolate(
 
     Args:
         mode: "nearest", "nearest-exact", "linear" (3-D input), "bilinear", "bicubic" (4-D),
-            "trilinear" (5-D) or "area".
+            "trilinear" (5-D), "area" or "lanczos" (4-D, with `antialias` only).
         align_corners: corner pixels keep their values and place.
         recompute_scale_factor: take the scale from the rounded output size.
+        antialias: a smaller image is made from all pixels, by a wider filter ("bilinear",
+            "bicubic" and "lanczos").
 
     Raises:
-        ValueError: size and scale that do not fit.
-        NotImplementedError: a mode that does not suit the input; antialias.
+        ValueError: size and scale that do not fit; antialias of another mode.
+        NotImplementedError: a mode that does not suit the input.
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
 
@@ -93,18 +102,26 @@ def interpolate(
         )
     x = input._data
     rank = x.ndim - 2
-    if rank not in (1, 2, 3) or (mode not in _MODES and mode != "area"):
+    if rank not in (1, 2, 3) or (mode not in _MODES and mode not in ("area", "lanczos")):
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the "
             "modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
             f"nearest-exact (got {mode})"
         )
-    if antialias:
-        raise NotImplementedError("torch.nn.functional.interpolate(antialias=True)")
+    if antialias and not (mode in _SMOOTH and x.ndim == 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
+            "a 4-D tensor as input"
+        )
+    if mode == "lanczos":
+        if not antialias:
+            raise ValueError("Lanczos mode requires antialias=True")
+        if align_corners:
+            raise ValueError("Lanczos mode does not support align_corners=True")
     sizes, scales = _output(x, size, scale_factor, recompute_scale_factor)
     if mode == "area":
         return pool.adaptive_avg_pool(rank, input, sizes)
-    wanted, name, taps = _MODES[mode]
+    wanted, name, taps = (2, *_SMOOTH[mode]) if antialias else _MODES[mode]
     if wanted is not None and wanted != rank:
         raise NotImplementedError(f"Got {x.ndim}D input, but {mode} mode needs {wanted + 2}D input")
     if min(*sizes, *x.shape[2:]) <= 0:
@@ -117,9 +134,36 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input ({shown(x.shape[2:])})"
             f" output ({shown(sizes)})"
         )
+    kind = x.dtype.kind
+    if kind in "iub":
+        if x.dtype == np.uint8 and mode[:7] == "nearest":
+            return _nearest_bytes(input, sizes, scales, taps)
+        _refuse(x.dtype, mode, rank, antialias)
     return image.resample[name, rank].call(
         input, sizes, scales, taps, bool(align_corners)
     )
+
+
+@by_example
+def _nearest_bytes(input: Tensor, sizes: Any, scales: Any, taps: str) -> Tensor:
+    return wrap(image._resample(input._data, sizes, scales, taps, False))
+
+
+def _refuse(dtype: Any, mode: str, rank: int, antialias: bool) -> None:
+    """The error for a dtype that PyTorch, or rushlight, does not interpolate."""
+    if dtype == np.uint8 and rank == 2:
+        raise NotImplementedError(f"torch.nn.functional.interpolate(mode={mode!r}) of torch.uint8")
+    plain = "nearest" if mode[:7] == "nearest" else "linear"
+    if antialias:
+        kernel = "compute_index_ranges_weights"
+    elif mode == "bicubic":
+        kernel = "compute_indices_weights_cubic"
+    elif rank == 2:
+        kernel = f"upsample_{'nearest' if plain == 'nearest' else mode}2d_channels_last"
+    else:
+        kernel = f"compute_indices_weights_{plain}"
+    name = _dtypes.from_numpy(dtype).type_name
+    raise NotImplementedError(f"\"{kernel}\" not implemented for '{name}'")
 
 
 def _deprecated(name: str) -> None:
@@ -291,22 +335,104 @@ def fold(
     )
 
 
+_SAMPLING = {"bilinear": 0, "nearest": 1, "bicubic": 2}
+_PADDING = {"zeros": 0, "border": 1, "reflection": 2}
+_CHANGED = (
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
+    "Please specify align_corners=True if the old behavior is desired. See the documentation of "
+    "grid_sample for details."
+)
+
+
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
     align_corners: bool | None = None,
 ) -> Tensor:  # fmt: skip
-    """Not there yet.
+    """Reads an image at the points of a grid.
+
+    Shape: input (N, C, H, W) with grid (N, H', W', 2), or (N, C, D, H, W) with (N, D', H', W', 3);
+    output (N, C, H', W') or (N, C, D', H', W').
+
+    Args:
+        grid: coordinates of each point, the last axis' first, -1 and 1 being the image's ends.
+        mode: "bilinear", "nearest" or "bicubic" (4-D input only).
+        padding_mode: what lies beyond the image: "zeros", "border" or its "reflection".
+        align_corners: -1 and 1 are the centres of the corner pixels, not their outer edges.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: an unknown mode.
+        RuntimeError: an image and a grid that do not fit.
+
+    Source: torch.nn.functional.grid_sample; Jaderberg et al. 2015, arXiv:1506.02025.
+
+    >>> import rushlight as torch
+    >>> image = torch.tensor([[[[1., 3.]]]])
+    >>> torch.nn.functional.grid_sample(image, torch.zeros(1, 1, 1, 2), align_corners=False)
+    tensor([[[[2.]]]])
     """
-    raise NotImplementedError("torch.nn.functional.grid_sample")
+    if mode not in _SAMPLING:
+        raise ValueError(
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
+            f"but got: '{mode}'"
+        )
+    if padding_mode not in _PADDING:
+        raise ValueError(
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
+            f"'reflection', but got: '{padding_mode}'"
+        )
+    if align_corners is None:
+        warnings.warn(_CHANGED, stacklevel=2)
+        align_corners = False
+    return sampling.grid_sampler(
+        input, grid, _SAMPLING[mode], _PADDING[padding_mode], align_corners
+    )
 
 
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Tensor:
-    """Not there yet.
+    """The grid for :func:`grid_sample` that affine maps give.
+
+    Shape: theta (N, 2, 3) with size (N, C, H, W): output (N, H, W, 2); theta (N, 3, 4) with size
+    (N, C, D, H, W): output (N, D, H, W, 3).
+
+    Args:
+        align_corners: as in :func:`grid_sample`.
 
     Raises:
-        NotImplementedError: always.
+        ValueError: maps that do not fit the size.
+        NotImplementedError: a size that is neither 4-D nor 5-D.
+
+    Source: torch.nn.functional.affine_grid; Jaderberg et al. 2015, arXiv:1506.02025.
+
+    >>> import rushlight as torch
+    >>> theta = torch.tensor([[[1., 0., 0.], [0., 1., 0.]]])
+    >>> torch.nn.functional.affine_grid(theta, (1, 1, 1, 2), align_corners=False)
+    tensor([[[[-0.5000,  0.0000],
+              [ 0.5000,  0.0000]]]])
     """
-    raise NotImplementedError("torch.nn.functional.affine_grid")
+    if align_corners is None:
+        warnings.warn(_CHANGED, stacklevel=2)
+        align_corners = False
+    kind = theta._data.dtype.kind
+    if kind in "iub":
+        raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    rank = len(size) - 2
+    if rank not in (2, 3):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            f"respectively. Got size {size}."
+        )
+    if theta._data.ndim != 3 or theta._data.shape[1:] != (rank, rank + 1):
+        raise ValueError(
+            f"Expected a batch of {rank}D affine matrices of shape Nx{rank}x{rank + 1} for size "
+            f"{size}. Got {theta.shape}."
+        )
+    if min(size) <= 0:
+        raise ValueError(f"Expected non-zero, positive output size. Got {size}")
+    if align_corners and min(size[2:]) == 1:
+        warnings.warn(
+            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when "
+            "align_corners=True. This is not an intended use case of affine_grid. See the "
+            "documentation of affine_grid for details.",
+            stacklevel=2,
+        )
+    return sampling.affine_grid_generator.call(theta, tuple(size), align_corners)

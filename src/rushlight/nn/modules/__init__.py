@@ -9,6 +9,12 @@ from ..._missing import missing_attribute
 
 #: Which file below this package defines what.
 HOMES: dict[str, tuple[str, ...]] = {
+    "_lazy_layers": (
+        "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d",
+        "LazyConv3d", "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d",
+        "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d", "LazyLinear",
+    ),
+    "_linear_loss": ("LinearCrossEntropyLoss",),
     "activation": (
         "CELU", "ELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
         "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "MultiheadAttention", "PReLU",
@@ -33,6 +39,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fold": ("Fold", "Unfold"),
     "instancenorm": ("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"),
     "linear": ("Bilinear", "Identity", "Linear"),
+    "linear_cross_entropy_options": ("LinearCrossEntropyOptions",),
     "loss": (
         "BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss",
         "GaussianNLLLoss", "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss",
@@ -73,7 +80,7 @@ def __getattr__(name: str) -> Any:
     if home is not None:
         found = globals()[name] = getattr(import_module("." + home, __name__), name)
         return found
-    if name in HOMES or name == "utils":
+    if name in HOMES or name in ("lazy", "utils"):
         return import_module("." + name, __name__)
     raise missing_attribute(__name__, name)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._core import Tensor
 from ...utils.hooks import RemovableHandle
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from ._modes import no_grad
 
 if TYPE_CHECKING:
@@ -254,6 +254,8 @@ def _take(
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like '
             f"object from checkpoint but received {type(value)}"
         )
+    if is_lazy(target):
+        return None  # the value is lazy too: a lazy module took its shape before
     if not target.shape and len(value.shape) == 1:
         value = value[0]  # scalars in files of PyTorch before 0.4
     if value.shape != target.shape:

@@ -312,7 +312,7 @@ class Module:
                 return
         key = _registry_of(state, name)
         if key is None:
-            if name in _WATCHED:
+            if name in _WATCHED or name in state:
                 changed_structure()
                 if name in _calling.HOOKS:
                     state["_special"] = True

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import Any
 
 from ..._core import Tensor
-from .. import functional as F
 from .. import init
 from ..utils.rnn import PackedSequence
 from ._making import empty_parameter, zeros_tensor
-from ._packed import forward_packed, run_packed
+from ._recurrence import one_layer, run_packed, run_padded
 from .module import Module
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 
 _CHUNKS = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
-
-# ---- one step --------------------------------------------------------------------------------
-# Each takes the input's share of the gates, the hidden state's and the states.
-
-
-def _step_tanh(gx: Any, gh: Any, h: Any) -> Any:
-    return (gx + gh).tanh()
-
-
-def _step_relu(gx: Any, gh: Any, h: Any) -> Any:
-    return (gx + gh).relu()
-
-
-def _step_gru(gx: Any, gh: Any, h: Any) -> Any:
-    reset_x, update_x, new_x = gx.chunk(3, -1)
-    reset_h, update_h, new_h = gh.chunk(3, -1)
-    reset = (reset_x + reset_h).sigmoid()
-    update = (update_x + update_h).sigmoid()
-    new = (new_x + reset * new_h).tanh()
-    return (h - new) * update + new
-
-
-def _step_lstm(gates: Any, c: Any) -> tuple[Any, Any]:
-    enter, forget, cell, leave = gates.chunk(4, -1)
-    c = forget.sigmoid() * c + enter.sigmoid() * cell.tanh()
-    return leave.sigmoid() * c.tanh(), c
-
-
-_STEPS = {"RNN_TANH": _step_tanh, "RNN_RELU": _step_relu, "GRU": _step_gru}
 
 
 class RNNBase(Module):
@@ -214,54 +183,6 @@ class RNNBase(Module):
     def _state_size(self, batch: int, size: int) -> tuple[int, int, int]:
         return self.num_layers * (2 if self.bidirectional else 1), batch, size
 
-    def _layers(
-        self, input: Any, states: list[Any], counts: list[int] | None = None
-    ) -> tuple[Any, list[Any]]:
-        """All layers over (L, N, *), or over packed data with `counts` sequences at each step:
-        the output and the final states, stacked."""
-        torch = import_module("rushlight")
-        directions = 2 if self.bidirectional else 1
-        final: list[list[Any]] = [[] for _ in states]
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(directions):
-                i = layer * directions + direction
-                own = [s[i] for s in states]
-                if counts is None:
-                    output, last = self._run(input, own, i, direction == 1)
-                else:
-                    output, last = run_packed(self, input, own, i, direction == 1, counts)
-                outputs.append(output)
-                for kept, state in zip(final, last, strict=True):
-                    kept.append(state)
-            input = outputs[0] if directions == 1 else torch.cat(outputs, dim=-1)
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                input = F.dropout(input, self.dropout, True)
-        return input, [torch.stack(kept) for kept in final]
-
-    def _run(self, input: Any, states: list[Any], i: int, backwards: bool) -> tuple[Any, list[Any]]:
-        """One layer in one direction."""
-        torch = import_module("rushlight")
-        weights: list[Any] = self.all_weights[i]
-        # The inputs' share of all steps in one product.
-        shares = F.linear(input, weights[0], weights[2] if self.bias else None).unbind(0)
-        outputs = []
-        for share in reversed(shares) if backwards else shares:
-            states = self._advance(weights, share, states)
-            outputs.append(states[0])
-        if backwards:
-            outputs.reverse()
-        return torch.stack(outputs), states
-
-    def _advance(self, weights: list[Any], share: Any, states: list[Any]) -> list[Any]:
-        """The states after one step."""
-        h = states[0]
-        from_state: Any = F.linear(h, weights[1], weights[3] if self.bias else None)
-        if self.mode != "LSTM":
-            return [_STEPS[self.mode](share, from_state, h)]
-        h, c = _step_lstm(share + from_state, states[1])
-        return [F.linear(h, weights[-1]) if self.proj_size else h, c]
-
 
 class _PlainRNN(RNNBase):
     """The forward pass of layers with one state."""
@@ -270,7 +191,7 @@ class _PlainRNN(RNNBase):
         """Output (L, N, D H) and final state (D layers, N, H)."""
         if isinstance(input, PackedSequence):
             given = None if hx is None else [hx]
-            packed, (last,) = forward_packed(self, input, given, [self.hidden_size])
+            packed, (last,) = run_packed(self, input, given, [self.hidden_size])
             return packed, last
         if input.dim() not in (2, 3):
             word = "tensor instead" if isinstance(self, RNN) else "instead"
@@ -292,7 +213,7 @@ class _PlainRNN(RNNBase):
         self._check_input(input)
         if tuple(h.shape) != size:
             raise RuntimeError(f"Expected hidden size {size}, got {list(h.size())}")
-        output, (last,) = self._layers(x, [h])
+        output, (last,) = run_padded(self, x, [h])
         if not batched:
             return output.squeeze(1), last.squeeze(1)
         return output.transpose(0, 1) if self.batch_first else output, last
@@ -369,7 +290,7 @@ class LSTM(RNNBase):
         """Output (L, N, D H) and final states (h, c)."""
         if isinstance(input, PackedSequence):
             own = [self.proj_size or self.hidden_size, self.hidden_size]
-            packed, final = forward_packed(self, input, hx, own)
+            packed, final = run_packed(self, input, hx, own)
             return packed, tuple(final)
         if input.dim() not in (2, 3):
             raise ValueError(f"LSTM: Expected input to be 2D or 3D, got {input.dim()}D instead")
@@ -393,7 +314,7 @@ class LSTM(RNNBase):
         for i, (state, size) in enumerate(zip(states, sizes, strict=True)):
             if tuple(state.shape) != size:
                 raise RuntimeError(f"Expected hidden[{i}] size {size}, got {list(state.size())}")
-        output, (h, c) = self._layers(x, states)
+        output, (h, c) = run_padded(self, x, states)
         if not batched:
             return output.squeeze(1), (h.squeeze(1), c.squeeze(1))
         return output.transpose(0, 1) if self.batch_first else output, (h, c)
@@ -486,8 +407,11 @@ class RNNCellBase(Module):
                 )
         return x, found
 
-    def _gates(self, x: Any, h: Any) -> tuple[Any, Any]:
-        return F.linear(x, self.weight_ih, self.bias_ih), F.linear(h, self.weight_hh, self.bias_hh)
+    def _advance(self, mode: str, input: Any, x: Any, states: list[Any]) -> Any:
+        """The states after one step."""
+        weights = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None]
+        _, *new = one_layer(mode, x, weights, states, (int(x.size(0)),))
+        return new if input.dim() == 2 else [s.squeeze(0) for s in new]
 
 
 class RNNCell(RNNCellBase):
@@ -515,9 +439,7 @@ class RNNCell(RNNCellBase):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         x, (h,) = self._prepare(input, None if hx is None else (hx,), ("hidden",))
-        step = _step_tanh if self.nonlinearity == "tanh" else _step_relu
-        new = step(*self._gates(x, h), h)
-        return new if input._data.ndim == 2 else new.squeeze(0)
+        return self._advance("RNN_" + self.nonlinearity.upper(), input, x, [h])[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -538,10 +460,8 @@ class LSTMCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """The next states (h, c)."""
-        x, (h, c) = self._prepare(input, hx, ("hx[0]", "hx[1]"))
-        from_input, from_state = self._gates(x, h)
-        h, c = _step_lstm(from_input + from_state, c)
-        return (h, c) if input._data.ndim == 2 else (h.squeeze(0), c.squeeze(0))
+        x, states = self._prepare(input, hx, ("hx[0]", "hx[1]"))
+        return tuple(self._advance("LSTM", input, x, states))
 
 
 class GRUCell(RNNCellBase):
@@ -563,5 +483,4 @@ class GRUCell(RNNCellBase):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:
         """The next state."""
         x, (h,) = self._prepare(input, None if hx is None else (hx,), ("hidden",))
-        new = _step_gru(*self._gates(x, h), h)
-        return new if input._data.ndim == 2 else new.squeeze(0)
+        return self._advance("GRU", input, x, [h])[0]

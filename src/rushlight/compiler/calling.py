@@ -1,0 +1,476 @@
+"""Renders the Python function that calls a plan: guards first, then pointers, code, results."""
+
+from __future__ import annotations
+
+import linecache
+import types
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .._core import MISSING, Tensor, ctx, thread, wrap
+from .ir import View, contiguous_strides
+from .trace import NotReplayable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .capture import Recording
+    from .executable import Executable
+    from .ir import Buffer
+
+MISS: Any = MISSING
+_PLAIN = (int, float, complex, str, bytes, bool, type(None))
+
+
+def sources(recording: Recording, crossing: Sequence[Buffer] = ()) -> None:
+    """Decide where results and gradients are written: into fresh arrays of their own.
+
+    `crossing`: buffers that a backward plan will read.
+    """
+    tracer = recording.tracer
+    taken: set[int] = set()
+    recording.results = []
+    for number, place in enumerate(recording.returned):
+        view = tracer.at(place)
+        recording.results.append(_own(tracer, view, ("result", number), taken))
+    recording.gradients = []
+    for leaf, place in tracer.gradients.values():
+        if place is None:
+            recording.gradients.append((leaf, None))
+        elif place.storage.kind == "grad":
+            recording.gradients.append((leaf, False))
+        else:
+            view = tracer.at(place)
+            recording.gradients.append(
+                (leaf, _own(tracer, view, ("fresh", leaf), taken))
+            )
+
+
+    recording.saved = []
+    for b in crossing:
+        if b.source is None:
+            b.source = "saved", len(recording.saved)
+            view = View(b, 0, (b.size,), (1,))
+            recording.saved.append(f"f{len(recording.gradients)}")
+            recording.gradients.append((None, view))
+        else:
+            recording.saved.append(f"r{b.source[1]}")
+
+
+def gradients(recording: Recording) -> list[View | None]:
+    """Where the backward plan of a pair writes its results."""
+    pair = recording.pair
+    assert pair is not None
+    tracer = recording.tracer
+    taken: set[int] = set()
+    found: list[View | None] = []
+    for number, register in enumerate(pair.gradients):
+        if register is None:
+            found.append(None)
+            continue
+        view = tracer.at(recording.program.places[register.number])
+        found.append(_own(tracer, view, ("gradient", number), taken))
+    return found
+
+
+def shape_in_memory(view: View) -> tuple[tuple[int, ...], Any]:
+    """Of a dense view: the sizes from the slowest axis to the fastest, and the way back."""
+    order = sorted(range(view.ndim), key=lambda a: (-view.strides[a], a))
+    shape = tuple(view.shape[a] for a in order)
+    return shape, None if order == list(range(view.ndim)) else tuple(np.argsort(order))
+
+
+def made(layout: tuple[tuple[int, ...], Any], dtype: Any) -> np.ndarray[Any, Any]:
+    """A fresh array in the layout of a dense view."""
+    shape, axes = layout
+    array = np.empty(shape, dtype)
+    return array if axes is None else array.transpose(axes)
+
+
+def _own(tracer: Any, view: View, source: Any, taken: set[int]) -> View:
+    """A view that shows a buffer of its own, outside the arena, with the contents of `view`."""
+    b = view.buffer
+    whole = not view.offset and view.size == b.size and _dense(view)
+    if b.source is None and b.constant is None and whole and id(b) not in taken:
+        b.source = source
+        taken.add(id(b))
+        return view
+    made = View(
+        tracer.graph.buffer(view.size, view.dtype, source), 0, view.shape,
+        contiguous_strides(view.shape),
+    )  # fmt: skip
+    tracer.origin = "result"
+    tracer.map(made, [view], lambda v: v)
+    return made
+
+
+def _dense(view: View) -> bool:
+    expected = 1
+    for n, s in sorted(zip(view.shape, view.strides, strict=True), key=lambda pair: pair[1]):
+        if n != 1:
+            if s != expected:
+                return False
+            expected *= n
+    return True
+
+
+class Text:
+    """The lines of the function and the objects they refer to."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.values: dict[str, Any] = {
+            "MISS": MISS, "ctx": ctx, "thread": thread, "empty": np.empty, "wrap": wrap,
+            "bump": _core.bump, "same": same,
+        }  # fmt: skip
+        self._names: dict[int, str] = {}
+
+    def add(self, *lines: str) -> None:
+        self.lines.extend(lines)
+
+    def name(self, value: Any) -> str:
+        known = self._names.get(id(value))
+        if known is None:
+            known = self._names[id(value)] = f"v{len(self._names)}"
+            self.values[known] = value
+        return known
+
+    def finish(self, label: str) -> Any:
+        text = "def call(args, kwargs):\n" + "\n".join("  " + x for x in self.lines) + "\n"
+        filename = f"<rushlight {label}>"
+        linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+        exec(compile(text, filename, "exec"), self.values)
+        found = self.values["call"]
+        found.text = text
+        return found
+
+
+def same(now: Any, then: Any) -> bool:
+    """Whether a container has the entries it had: the same objects, or equal numbers and texts."""
+    if type(now) is not type(then) or len(now) != len(then):
+        return False
+    if isinstance(now, dict):
+        if now.keys() != then.keys():
+            return False
+        return all(_alike(now[k], v) for k, v in then.items())
+    return all(map(_alike, now, then))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return a is b or (type(a) in _PLAIN and type(a) is type(b) and bool(a == b))
+
+
+def render(executable: Executable) -> Any:
+    """The function ``call(args, kwargs)``."""
+    r = executable.recording
+    t = Text()
+    t.values["E"] = executable
+    miss = "return MISS"
+    t.add("if ctx.handler is not None: " + miss)
+    t.add(f"if ctx.modes and (thread.grad is not {r.grad} or thread.inference): {miss}"
+          if r.grad else f"if thread.grad or thread.inference: {miss}")  # fmt: skip
+    t.add(f"if ctx.structure != E.epoch and not E.revalidate(): {miss}")
+    arrays = _arguments(t, r)
+    _names(t, r, arrays)
+    for _, owner, data in executable.fixed:
+        t.add(f"if {t.name(owner)}._data is not {t.name(data)}: {miss}")
+    _entry(t, executable, arrays)
+    _groups(t, executable)
+    written = _written_roots(executable)
+    if written:
+        t.values["WRITTEN"] = written
+        t.values["shares"] = _shares
+        for name in arrays.values():
+            t.add(f"if {name}.base is not None and shares({name}, WRITTEN): {miss}")
+    t.values["LOCK"] = executable.lock
+    t.add(f"if not LOCK.acquire(False): {miss}", "try:")
+    body = Text()
+    body.values, body._names = t.values, t._names
+    _body(body, executable, arrays)
+    t.add(*("  " + line for line in body.lines), "finally:", "  LOCK.release()")
+    _after(t, executable)
+    return t.finish(f"plan {r.name}")
+
+
+def _guard_tensor(t: Text, name: str, value: Tensor) -> str:
+    """Checks on a tensor that may be another on every call; the name of its array."""
+    data = value._data
+    array = f"d{name}"
+    t.add(
+        f"if type({name}) is not {t.name(type(value))}: return MISS",
+        f"{array} = {name}._data",
+        f"if ({array}.shape != {data.shape!r} or {array}.dtype is not {t.name(data.dtype)} or "
+        f"{array}.strides != {data.strides!r} or "
+        f"({name}._edge is None) is not {value._edge is None}): return MISS",
+    )
+    return array
+
+
+def _arguments(t: Text, r: Recording) -> dict[Any, str]:
+    """Guards on what was passed; array names by source."""
+    arrays: dict[Any, str] = {}
+    t.add(f"if len(args) != {len(r.args)} or len(kwargs) != {len(r.kwargs)}: return MISS")
+    count = 0
+
+    def visit(expression: str, value: Any) -> None:
+        nonlocal count
+        if isinstance(value, Tensor):
+            name = f"a{count}"
+            t.add(f"{name} = {expression}")
+            arrays["argument", count] = _guard_tensor(t, name, value)
+            count += 1
+        elif type(value) in (list, tuple):
+            held = f"c{len(t.lines)}"
+            t.add(
+                f"{held} = {expression}",
+                f"if type({held}) is not {type(value).__name__} or "
+                f"len({held}) != {len(value)}: return MISS",
+            )
+            for i, item in enumerate(value):
+                visit(f"{held}[{i}]", item)
+        elif type(value) is dict:
+            held = f"c{len(t.lines)}"
+            t.add(
+                f"{held} = {expression}",
+                f"if type({held}) is not dict or {held}.keys() != "
+                f"{t.name(dict(value))}.keys(): return MISS",
+            )
+            for key, item in value.items():
+                visit(f"{held}[{t.name(key)}]", item)
+        elif type(value) in _PLAIN:
+            held = f"c{len(t.lines)}"
+            t.add(f"{held} = {expression}",
+                  f"if type({held}) is not {t.name(type(value))} or {held} != "
+                  f"{t.name(value)}: return MISS")  # fmt: skip
+        else:
+            t.add(f"if {expression} is not {t.name(value)}: return MISS")
+
+    for i, value in enumerate(r.args):
+        visit(f"args[{i}]", value)
+    if r.kwargs:
+        t.add(f"if kwargs.keys() != {t.name(dict(r.kwargs))}.keys(): return MISS")
+    for key, value in r.kwargs.items():
+        visit(f"kwargs[{key!r}]", value)
+    return arrays
+
+
+def _names(t: Text, r: Recording, arrays: dict[Any, str]) -> None:
+    """Guards on what user code reads by name; tensors there may be other ones on every call."""
+    for number, name in enumerate(r.names):
+        container, key, value = name.container, name.key, name.value
+        held = t.name(container)
+        if type(container) is dict:
+            expression = f"{held}.get({t.name(key)}, MISS)"
+        elif type(container) is types.CellType:
+            expression = f"{held}.cell_contents"
+        elif type(container) in (list, tuple):
+            expression = f"{held}[{key}]"
+        else:
+            expression = f"{held}.{key}"
+        if isinstance(value, Tensor) and id(value) in r.named:
+            local = f"n{number}"
+            t.add(f"{local} = {expression}")
+            arrays["named", r.named[id(value)]] = _guard_tensor(t, local, value)
+        elif isinstance(value, Tensor):
+            t.add(f"if {expression} is not {t.name(value)}: return MISS")
+        elif type(value) in _PLAIN and value is not None and type(value) is not bool:
+            local = f"n{number}"
+            t.add(f"{local} = {expression}",
+                  f"if {local} is not {t.name(value)} and (type({local}) is not "
+                  f"{t.name(type(value))} or {local} != {t.name(value)}): return MISS")  # fmt: skip
+        elif type(value) in (list, dict):
+            local = f"n{number}"
+            kept = type(value)(value)
+            t.add(f"{local} = {expression}",
+                  f"if {local} is not {t.name(value)} or not same({local}, "
+                  f"{t.name(kept)}): return MISS")  # fmt: skip
+        else:
+            t.add(f"if {expression} is not {t.name(value)}: return MISS")
+
+
+def _entry(t: Text, e: Executable, arrays: dict[Any, str]) -> None:
+    """Which leaves must have a gradient when the step begins."""
+    read = {
+        id(b.source[1]) for b in e.layout.slots if b.source is not None and b.source[0] == "grad"
+    }
+    for number, (leaf, present) in enumerate(e.recording.tracer.entry.values()):
+        held = _leaf(t, e.recording, leaf)
+        if not present:
+            t.add(f"if {held}._grad is not None: return MISS")
+            continue
+        grad = leaf._grad
+        local = f"g{number}"
+        t.add(f"{local} = {held}._grad", f"if {local} is None: return MISS")
+        if id(leaf) in read and grad is not None:
+            arrays["grad", leaf] = _guard_tensor(t, local, grad)
+
+
+def _leaf(t: Text, r: Recording, leaf: Tensor) -> str:
+    """The name of a leaf in the rendered text: an argument of this call, or the object itself."""
+    for number, argument in enumerate(r.arguments):
+        if argument is leaf:
+            return f"a{number}"
+    return t.name(leaf)
+
+
+def _groups(t: Text, e: Executable) -> None:
+    """Numbers of parameter groups are compared as a whole, and read again where they changed."""
+    from .updates import Groups
+
+    groups = Groups(e)
+    e.group_guard = groups  # type: ignore[attr-defined]
+    t.values["groups"] = groups
+    for number, group in enumerate(groups.groups):
+        t.values[f"G{number}"] = group
+        if groups.always[number]:
+            t.add(f"if not groups.refresh({number}): return MISS")
+        else:
+            t.add(f"if [*G{number}.values()] != groups.known[{number}] and not "
+                  f"groups.refresh({number}): return MISS")  # fmt: skip
+    if groups.loose:
+        t.add("groups.read()")
+
+
+def _written_roots(e: Executable) -> frozenset[int]:
+    """The ids of the arrays that own the memory of cells that the step writes to."""
+    from .places import root_of
+
+    found: set[int] = set()
+    for group in e.groups:
+        for v in group.writes():
+            source = v.buffer.source
+            if source is not None and source[0] == "cell":
+                found.add(id(root_of(source[1]._data)))
+    return frozenset(found)
+
+
+def _shares(array: Any, written: frozenset[int]) -> bool:
+    from .places import root_of
+
+    return id(root_of(array)) in written
+
+
+def _body(t: Text, e: Executable, arrays: dict[Any, str]) -> None:
+    """Pointers, checks, native segments and host calls."""
+    r = e.recording
+    made: dict[int, str] = {}
+    for view, local in _fresh_views(r):
+        t.add(f"{local} = {_empty(t, view)}")
+        made[id(view.buffer)] = local
+    locals_ = [made[id(b)] if id(b) in made else arrays[b.source] for b in e.dynamic]
+    address = e.table.__array_interface__["data"][0]
+    first = e.first if locals_ else None
+    passed = f"[{', '.join(locals_)}]" if locals_ else ""
+    if e.check is not None:
+        t.values["CHECK"] = e.check.bind(address, first)
+        t.values["FLAGS"] = memoryview(e.flags)  # type: ignore[arg-type]
+        wrong = " or ".join(f"FLAGS[{i}]" for i in range(len(e.flags)))
+        t.add(f"CHECK({passed})", f"if {wrong}: return MISS")
+        first, passed = None, ""
+    if any(s.host is not None for s in e.segments):
+        inside = ", ".join(
+            f"{b.slot}: {local}" for b, local in zip(e.dynamic, locals_, strict=True)
+        )
+        t.add(f"R = {{{inside}}}")
+    for number, segment in enumerate(e.segments):
+        if segment.host is not None:
+            t.values[f"H{number}"] = segment.host
+            t.add(f"E.host(H{number}, R)")
+        else:
+            t.values[f"N{number}"] = segment.native.bind(address, first)
+            t.add(f"N{number}({passed})")
+            first, passed = None, ""
+
+
+def _fresh_views(r: Recording) -> list[tuple[View, str]]:
+    found = [(view, f"r{i}") for i, view in enumerate(r.results)]
+    for i, (_, view) in enumerate(r.gradients):
+        if isinstance(view, View):
+            found.append((view, f"f{i}"))
+    return found
+
+
+def _empty(t: Text, view: View) -> str:
+    """An expression that makes an array in the layout of a dense view."""
+    order = sorted(range(view.ndim), key=lambda a: (-view.strides[a], a))
+    shape = tuple(view.shape[a] for a in order)
+    made = f"empty({shape!r}, {t.name(view.dtype)})"
+    if order == list(range(view.ndim)):
+        return made
+    return f"{made}.transpose({tuple(int(a) for a in np.argsort(order))!r})"
+
+
+def _after(t: Text, e: Executable) -> None:
+    """Gradients, versions, host actions, the result."""
+    r = e.recording
+    for i, (leaf, view) in enumerate(r.gradients):
+        if leaf is None:
+            continue  # saved for the backward plan
+        held = _leaf(t, r, leaf)
+        if view is None:
+            t.add(f"{held}.__dict__.pop('_grad', None)")
+        elif view is False:
+            t.add(f"bump({held}._grad)")
+        else:
+            t.add(f"{held}._grad = wrap(f{i})")
+    counted: dict[int, tuple[Any, int]] = {}
+    for tensor in r.tracer.bumps:
+        found = counted.get(id(tensor), (tensor, 0))
+        counted[id(tensor)] = tensor, found[1] + 1
+    for tensor, times in counted.values():
+        if id(tensor) in r.internal:
+            continue
+        for _ in range(times):
+            t.add(f"bump({t.name(tensor)})")
+    for _, act in r.tracer.acts:
+        t.add(f"{t.name(act.act)}()")
+    if r.pair is not None:
+        _join(t, e)
+    t.add(f"return {_returned(t, r.template)}")
+
+
+def _join(t: Text, e: Executable) -> None:
+    """The node by which the result hangs in the graph."""
+    r = e.recording
+    pair = e.backward
+    t.values["PAIR"], t.values["SLOT"], t.values["EDGE"] = pair, _core.Slot, _core.edge_of
+    inputs = ", ".join(
+        f"a{value}" if kind == "argument" else t.name(value) for kind, value in pair.inputs
+    )
+    saved = ", ".join(r.saved)
+    kept = ", ".join(f"a{i}" for i in range(len(r.arguments)))
+    t.add(f"node = PAIR.node([{inputs}], [{saved}], [{kept}], args, kwargs)")
+
+
+def _returned(t: Text, template: Any) -> str:
+    """An expression for what the step returns."""
+    kind, value = template
+    if kind == "result":
+        index, edge = value
+        if edge is None:
+            return f"wrap(r{index})"
+        return f"wrap(r{index}, {t.name(edge)}())"
+    if kind == "differentiable":
+        index, output = value
+        return f"wrap(r{index}, node)" if t.values["PAIR"].single else (
+            f"wrap(r{index}, SLOT(node, {output}))")
+    if kind == "argument":
+        return f"a{value}"
+    if kind in ("object", "plain"):
+        return t.name(value)
+    if kind == "list":
+        return "[" + ", ".join(_returned(t, v) for v in value) + "]"
+    if kind == "tuple":
+        return "(" + "".join(_returned(t, v) + ", " for v in value) + ")"
+    if kind == "named":
+        cls, items = value
+        return f"{t.name(cls)}({', '.join(_returned(t, v) for v in items)})"
+    if kind == "dict":
+        inside = ", ".join(f"{t.name(k)}: {_returned(t, v)}" for k, v in value)
+        return "{" + inside + "}"
+    raise NotReplayable(f"a result of kind {kind}")
+
+
+__all__ = ["MISS", "render", "sources"]

@@ -1,0 +1,1 @@
+"""Equations made into LLVM text."""

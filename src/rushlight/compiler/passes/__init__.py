@@ -1,0 +1,1 @@
+"""Passes over graphs: each takes a graph and leaves it computing the same with less."""

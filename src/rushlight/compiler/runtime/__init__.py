@@ -1,0 +1,1 @@
+"""Text made into machine code that runs: compiling, caching, threads."""
