@@ -92,7 +92,7 @@ def main():
         print(__doc__)
         sys.exit(2)
     make_environment()
-    install("examples,test" if task == "test" else "examples")
+    install("compile,examples,test" if task == "test" else "compile,examples")
     environment = {k: v for k, v in os.environ.items() if k not in SLOWING}
     if task == "setup":
         print(f"light.py: ready; try  {BIN / 'rushlight'} info")

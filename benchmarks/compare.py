@@ -1,9 +1,12 @@
 """Times rushlight against real PyTorch, alternating in one run, and prints medians and ratios.
 
-    python benchmarks/compare.py --torch-python PATH/TO/python [--rounds 9] [--json FILE] [NAME...]
+    python benchmarks/compare.py --torch-python PATH/TO/python [--native] [--rounds 9]
+        [--json FILE] [NAME...]
 
 `--torch-python` is an interpreter whose environment has `torch`, by default
 `$RUSHLIGHT_TORCH_PYTHON`.
+rushlight runs on NumPy alone (`RUSHLIGHT_NATIVE=0`); `--native` times it with native kernels too,
+which needs llvmlite.
 Each library runs in a process of its own and waits while the other is timed; every round times one
 after the other, and the ratio is the median of the rounds' ratios. `OPENBLAS_CORETYPE` and
 `OPENBLAS_L2_SIZE` are taken out of the environment: where they are set they halve NumPy's speed.
@@ -46,8 +49,11 @@ def serve(name):
         workload, seconds = line.split()
         if workload not in steps:
             steps[workload] = WORKLOADS[workload][0](torch)
-            for _ in range(5):
+            began, count = time.perf_counter(), 0
+            # Native kernels are made for what comes again and again.
+            while count < 12 or time.perf_counter() < began + 0.5:
                 steps[workload]()
+                count += 1
         print(time_step(steps[workload], float(seconds))[0], flush=True)
 
 
@@ -85,26 +91,39 @@ def start_up(commands, environment, rounds):
     return {name: statistics.median(durations) for name, durations in found.items()}
 
 
-def compare(names, torch_python, rounds, seconds, environment):
+def compare(names, torch_python, rounds, seconds, environment, native):
     from workloads import WORKLOADS
 
-    ours = Library(sys.executable, "rushlight", environment)
+    ours = Library(sys.executable, "rushlight", {**environment, "RUSHLIGHT_NATIVE": "0"})
     theirs = Library(torch_python, "torch", environment)
+    libraries = [ours, theirs]
+    if native:
+        libraries.append(Library(sys.executable, "rushlight", environment))
     rows = []
-    print(f"{'workload':12s} {'rushlight':>12s} {'PyTorch':>12s} {'ratio':>7s}  wanted")
+    third = f" {'native':>12s} {'ratio':>7s}  wanted" if native else ""
+    print(f"{'workload':12s} {'rushlight':>12s} {'PyTorch':>12s} {'ratio':>7s}  wanted{third}")
     for name in names:
         _, operations, wanted = WORKLOADS[name]
-        pairs = [(ours.time(name, seconds), theirs.time(name, seconds)) for _ in range(rounds)]
-        a = statistics.median(p[0] for p in pairs) / operations * 1e6
-        b = statistics.median(p[1] for p in pairs) / operations * 1e6
-        ratio = statistics.median(p[0] / p[1] for p in pairs)
-        rows.append({"workload": name, "rushlight_us": a, "torch_us": b, "ratio": ratio,
-                     "wanted": wanted})  # fmt: skip
-        limit = "" if wanted is None else f"<= {wanted}{'' if ratio <= wanted else '  MISSED'}"
-        print(f"{name:12s} {a:9.2f} us {b:9.2f} us {ratio:7.2f}  {limit}", flush=True)
-    ours.close()
-    theirs.close()
+        times = [[lib.time(name, seconds) for lib in libraries] for _ in range(rounds)]
+        found = [statistics.median(t) / operations * 1e6 for t in zip(*times)]
+        ratio = statistics.median(t[0] / t[1] for t in times)
+        rows.append({"workload": name, "rushlight_us": found[0], "torch_us": found[1],
+                     "ratio": ratio, "wanted": wanted})  # fmt: skip
+        text = f"{name:12s} {found[0]:9.2f} us {found[1]:9.2f} us {ratio:7.2f}  "
+        text += limit(ratio, wanted)
+        if native:
+            ratio, wanted = statistics.median(t[2] / t[1] for t in times), min(wanted or 1.0, 1.0)
+            rows[-1].update(native_us=found[2], native_ratio=ratio, native_wanted=wanted)
+            text = f"{text:62s} {found[2]:9.2f} us {ratio:7.2f}  {limit(ratio, wanted)}"
+        print(text, flush=True)
+    for library in libraries:
+        library.close()
     return rows
+
+
+def limit(ratio, wanted):
+    """What is wanted of a ratio, and whether it is missed."""
+    return "" if wanted is None else f"<= {wanted}{'' if ratio <= wanted else '  MISSED'}"
 
 
 def main():
@@ -114,6 +133,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.4, help="for one timing")
     parser.add_argument("--json", type=pathlib.Path)
+    parser.add_argument("--native", action="store_true", help="also with native kernels")
     parser.add_argument("--serve")
     options = parser.parse_args()
     if options.serve:
@@ -128,7 +148,7 @@ def main():
     )
     names = options.names or [*WORKLOADS, "start"]
     rows = compare([n for n in names if n != "start"], options.torch_python, options.rounds,
-                   options.seconds, environment)  # fmt: skip
+                   options.seconds, environment, options.native)  # fmt: skip
     if "start" in names:
         times = start_up(
             {

@@ -247,7 +247,7 @@ class RushlightCompiled(Rushlight):
             for k in plan.kernels:
                 found["kernels"] += 1
                 found["bytes"] += k.bytes
-                product = " @ " in k.text or "conv" in k.name
+                product = " @ " in k.text or " = conv" in k.text
                 found["seconds"]["products" if product else "others"] += k.seconds
                 everything.append((k.seconds, k.name, k.text[:120]))
         found["slowest"] = sorted(everything, reverse=True)[:6]

@@ -28,14 +28,14 @@ def step(x, y):
 
 #: Stage -> what the text of the page says above it.
 STAGES = {
-    "program": "The recorded program. `%n` are registers; `read` and `write` are what the "
-    "world outside gives and gets",
-    "equations": "The same as equations over buffers: `%n` is memory of the arena, `@n` memory from "
-    "outside",
+    "program": "The recorded program. `%n` are registers (`%0` and `%1` the arguments, `%8` the "
+    "gradient of the loss); `cell` and `scalar` read what lies outside, `[...] =` writes to it",
+    "equations": "The same as equations over buffers: `%n` is memory of the arena, `@n` memory "
+    "from outside",
     "optimized": "After the passes",
-    "kernels": "After fusion: what stands in one line's indentation is one loop",
+    "kernels": "After fusion: what is indented together is one loop",
     "source": "The loops as `source()` shows them",
-    "llvm": "LLVM, the heart of the loop",
+    "llvm": "LLVM: the end of that loop, from the last steps of tanh to the gradient",
     "call": "The Python function that calls it",
 }
 
@@ -74,7 +74,7 @@ def run():
     (made,) = step.compiled.plans
     parts = [part for segment in made.segments for part in segment.parts]
     shown["kernels"] = "\n".join(repr(group) for group, _ in parts)
-    shown["source"] = "\n\n".join(f"# {e.name}\n{e.source}".rstrip() for _, e in parts)
+    shown["source"] = "\n\n".join(e.source.rstrip() for _, e in parts)
     shown["llvm"] = _heart(made.segments[-1].native.text)
     shown["call"] = made.call.text.rstrip()
     return shown

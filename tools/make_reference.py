@@ -191,15 +191,33 @@ def signatures(name, target):
     schemas = getattr(found, "schemas", None) or getattr(
         getattr(target, "op", None), "schemas", None
     )
+    if not schemas and name.rpartition(".")[0] in ("torch", "torch.Tensor"):
+        schemas = LISTED.get(("m" if method else "f", short))
     if schemas:
         lines = stub_text(short, schemas, method=method).splitlines()
-        return [line[4:].removesuffix(": ...") for line in lines if line.startswith("def ")]
+        lines = [line for line in map(str.strip, lines) if line.startswith("def ")]
+        return [line[4:].removesuffix(": ...") for line in lines]
     if not callable(target):
         return []
     try:
-        return [f"{short}{inspect.signature(target)}"]
+        text = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(target)))
+        return [short + (text.removesuffix(" -> None") if isinstance(target, type) else text)]
     except (TypeError, ValueError):
         return [short]
+
+
+def _listed():
+    """("f" or "m", name) -> PyTorch's schemas of a function or method written in Python."""
+    found = {}
+    for line in (ROOT / "src/rushlight/_define/calls.txt").read_text().splitlines():
+        if line[2:3] == " " and "(" in line:
+            name = re.split(r"[.(]", line[3:], maxsplit=1)[0]
+            for kind in line[:2].strip():
+                found.setdefault((kind, name), []).append(line[3:])
+    return found
+
+
+LISTED = _listed()
 
 
 def description(name, target, seen=()):
@@ -261,8 +279,8 @@ def twins(name):
     """(relation, name) of what a name without words of its own repeats."""
     owner, _, short = name.rpartition(".")
     if short.endswith("_") and not short.endswith("__"):
-        yield "`{}` in place", f"{owner}.{short[:-1]}"
         yield "`{}` in place", f"torch.{short[:-1]}"
+        yield "`{}` in place", f"{owner}.{short[:-1]}"
         yield "`{}` in place", f"torch.special.{short[:-1]}"
     alias = registry._ALIASES.get(short) or _FURTHER.get(short)
     if alias is not None:
@@ -356,6 +374,7 @@ def entries(page):
 def markdown(text):
     """A docstring as Markdown: sections in bold, doctests fenced."""
     parts = []
+    text = re.sub(r":\w+:`~?([^`]+)`", r"`\1`", text)
     for block in re.split(r"\n\s*\n", text.strip("\n")):
         lines = block.splitlines()
         head = lines[0].strip()

@@ -62,6 +62,7 @@ _SUBMODULES = frozenset(
 #: Names that live in a module which is loaded when they are asked for.
 _LAZY = {
     "DisableTorchFunctionSubclass": "_define.overriding",
+    "GradScaler": "amp.grad_scaler",
     "OutOfMemoryError": "cuda.memory",
     "autocast": "amp.autocast_mode",
     "is_autocast_enabled": "amp.autocast_mode",
@@ -79,10 +80,14 @@ _LAZY = {
 }
 
 
+#: Names that this file has for its own use.
+_OURS = frozenset(("Any", "CONSTANTS", "annotations", "assemble", "missing_attribute", "registry"))
+
+
 def __getattr__(name: str) -> Any:
     """Public functions and submodules, made when first used."""
     target = registry.function(name)
-    if target is not None:
+    if target is not None and name not in registry.ONLY_IN_NN:
         found = globals()[name] = registry.resolve(target, name)
         return found
     where = _LAZY.get(name)
@@ -99,8 +104,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    functions = {*registry.FUNCTIONS, *registry.LATE_NAMES}
-    return sorted({*globals(), *functions, *_LAZY, *_SUBMODULES, *CONSTANTS})
+    functions = {*registry.FUNCTIONS, *registry.LATE_NAMES} - registry.ONLY_IN_NN
+    names = {*globals(), *functions, *_LAZY, *_SUBMODULES, *CONSTANTS} - _OURS
+    return sorted(names)
 
 
 __all__ = [

@@ -212,7 +212,7 @@ def test_what_cannot_be_replayed(what, capsys):
         if what == "append":
             log.append(1)
         if what == "store":
-            table["last"] = 1
+            table["last"] = y
         if what == "attribute":
             Holder.last = y
         if what == "numpy":

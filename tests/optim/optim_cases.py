@@ -19,6 +19,9 @@ OPTIMIZERS = {
               {"weight_decay": 0.1, "decoupled_weight_decay": True}),
     "ASGD": ({}, {"t0": 2, "lambd": 0.1, "weight_decay": 0.1}),
     "Rprop": ({}, {"etas": (0.3, 1.5), "maximize": True}),
+    "Adafactor": ({}, {"weight_decay": 0.1, "d": 1.5}, {"eps": (1e-3, 0.1), "maximize": True}),
+    "Muon": ({}, {"nesterov": False, "weight_decay": 0.3, "momentum": 0.5},
+             {"adjust_lr_fn": "match_rms_adamw", "ns_steps": 3}),
 }  # fmt: skip
 STEPS = 8
 
@@ -46,12 +49,14 @@ def give_gradients(torch, parameters, step):
     for p in parameters:
         p.grad = torch.sin(3 * p.detach() + step)
     if step == 3:
-        parameters[1].grad = None
+        parameters[-1].grad = None
 
 
 def run(torch, name, dtype="float64"):
     """Parameters and state after some steps, with a gap and a change of the learning rate."""
     parameters = start(torch, dtype)
+    if name.startswith("Muon"):  # it takes matrices only
+        del parameters[1]
     made = optimizer(torch, name, parameters)
     for step in range(STEPS):
         give_gradients(torch, parameters, step)

@@ -6,11 +6,15 @@ Every maker returns a `Program`: the step, batches to feed it, and the tensors t
 from __future__ import annotations
 
 import copy
+import importlib
+import pathlib
+import sys
 
 import rushlight as torch
 from rushlight import nn
 
 F = nn.functional
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 
 
 class Program:
@@ -338,6 +342,99 @@ def ema():
     return Program(step, batches, [model, average], [optimizer])
 
 
+def dcgan():
+    """Two convolutional networks with batch norm, two optimizers, as in the DCGAN paper."""
+    generator = nn.Sequential(
+        nn.ConvTranspose2d(5, 8, 4, 1, 0, bias=False), nn.BatchNorm2d(8), nn.ReLU(True),
+        nn.ConvTranspose2d(8, 6, 4, 2, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU(True),
+        nn.ConvTranspose2d(6, 2, 4, 2, 1, bias=False), nn.Tanh(),
+    )  # fmt: skip
+    critic = nn.Sequential(
+        nn.Conv2d(2, 6, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(6, 8, 4, 2, 1, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(8, 1, 4, 1, 0, bias=False),
+    )  # fmt: skip
+    criterion = nn.BCEWithLogitsLoss()
+    first = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    second = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999))
+
+    def step(real):
+        size = real.size(0)
+        critic.zero_grad()
+        label = torch.full((size,), 1.0)
+        real_loss = criterion(critic(real).view(-1), label)
+        real_loss.backward()
+        fake = generator(torch.randn(size, 5, 1, 1))
+        label.fill_(0.0)
+        fake_loss = criterion(critic(fake.detach()).view(-1), label)
+        fake_loss.backward()
+        second.step()
+        generator.zero_grad()
+        label.fill_(1.0)
+        loss = criterion(critic(fake).view(-1), label)
+        loss.backward()
+        first.step()
+        return loss.detach(), (real_loss + fake_loss).detach()
+
+    batches = [(torch.randn(4, 2, 16, 16),) for _ in range(4)]
+    return Program(step, batches, [generator, critic], [first, second])
+
+
+def shared():
+    """An autoencoder whose two halves are one matrix, with an optimizer each for it and the rest."""
+    weight = nn.Parameter(torch.randn(6, 14) * 0.3)
+    first, second = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.zeros(14))
+    optimizers = [torch.optim.Adam([weight], 1e-2), torch.optim.SGD([first, second], 1e-1)]
+
+    def step(x):
+        for o in optimizers:
+            o.zero_grad()
+        hidden = torch.sigmoid(F.linear(x, weight, first))
+        loss = F.mse_loss(F.linear(hidden, weight.t(), second), x)
+        loss.backward()
+        for o in optimizers:
+            o.step()
+        return loss
+
+    batches = [(torch.randn(7, 14),) for _ in range(4)]
+    return Program(step, batches, [], optimizers, [weight, first, second])
+
+
+def wide():
+    """Large enough for two threads."""
+    model = nn.Sequential(nn.Linear(200, 300), nn.GELU(), nn.Linear(300, 200), nn.Linear(200, 10))
+    # Adam would blow up what the order of sums on several threads does to tiny gradients.
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    return classifier(model, optimizer, (200,), 10, size=150)
+
+
+def digits():
+    """The training step of examples/digits.py, its network and its data."""
+    sys.path.insert(0, str(EXAMPLES))
+    before = sys.modules.get("torch")
+    functional = {"torch.nn": nn, "torch.nn.functional": F, "torch.utils.data": torch.utils.data}
+    try:
+        sys.modules["torch"] = torch
+        kept = {name: sys.modules.get(name) for name in functional}
+        sys.modules.update(functional)
+        sys.modules.pop("digits", None)
+        example = importlib.import_module("digits")
+    finally:
+        sys.path.remove(str(EXAMPLES))
+        for name, module in {"torch": before, **kept}.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+    images, labels = example.load_digits()[0][:128]
+    model = example.Net()
+    images = images.to(next(model.parameters()).dtype)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    made = classifier(model, optimizer, (1, 8, 8), 10)
+    made.batches = [(images[i : i + 32], labels[i : i + 32]) for i in range(0, 128, 32)]
+    return made
+
+
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
     "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3),
@@ -358,5 +455,6 @@ PROGRAMS = {
     **{f"mlp_{name}": mlp_with(o) for name, o in OPTIMIZERS.items()},
     "mlp_zeroed": mlp_with(OPTIMIZERS["adam"], set_to_none=False),
     "cnn": cnn, "resnet": resnet, "vae": vae, "gan": gan, "lstm": lstm, "gpt": gpt, "pinn": pinn,
+    "dcgan": dcgan, "shared": shared, "wide": wide, "digits": digits,
     "gradient_penalty": gradient_penalty, "actor_critic": actor_critic, "ema": ema,
 }  # fmt: skip

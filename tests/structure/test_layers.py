@@ -62,6 +62,7 @@ LATE = {
     ("_ops", "_kernels"): "the random engine, when the first number is drawn",
     ("_ops", "_tensor"): "devices and storages of tensors, which stand above the rows",
     ("_ops", "autograd"): "in-place twins of functions composed of rows",
+    ("_kernels", "_native"): "machine code, when enough large arrays have come by",
     ("_tensor", "_define"): "dispatchers and signatures are made at the first call",
     ("_tensor", "_kernels"): "exact random integers, when they are drawn",
     ("_tensor", "_ops"): "families that few programs use",

@@ -79,6 +79,7 @@ def slow(
         if (refused := _refusal(op, args, kwargs, method)) is not None:
             raise refused from None
     out = kwargs.get("out")
+    without = out is None and "out" in kwargs  # ``out=None``: only that word is in the way
     # A copy: an error raised here comes back through the wrapper with the same keywords.
     kwargs = {n: v for n, v in kwargs.items() if n != "out"}
     values = _bind(op, args, kwargs, method)
@@ -91,7 +92,7 @@ def slow(
         and all(n in op.public_names[op.positional :] for n in kwargs)
     )
     ordinary = complete and not changed
-    if ordinary and out is None:
+    if ordinary and out is None and not without:
         if error is None:
             if op.check is not None:  # it knows why integers are refused
                 op.check(*(v._data if isinstance(v, Tensor) else v for v in values))

@@ -2,7 +2,8 @@
 
 Kernels ask here once they have `limit` elements before them. When what has asked adds up to
 `ENOUGH`, it is decided whether there are native kernels at all: llvmlite is installed and
-``RUSHLIGHT_NATIVE`` is not 0. If so, smaller arrays may ask from then on as well. As long as an answer is None, NumPy does the work.
+``RUSHLIGHT_NATIVE`` is not 0 in the environment (1: do not wait for anything). If so, smaller
+arrays may ask from then on as well. As long as an answer is None, NumPy does the work.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ LARGE, SOME = 1 << 15, 1 << 10
 #: much time on them.
 ENOUGH = 1 << 20
 
+_setting = os.environ.get("RUSHLIGHT_NATIVE", "")
+#: Whether to make machine code for whatever comes, without waiting for it to come again.
+eager = _setting == "1"
 #: From how many elements on kernels ask; likewise multiply-adds of a product.
-limit = LARGE
+limit = SOME if eager else LARGE
 products = _PRODUCTS = 1 << 19
+#: From so many on BLAS multiplies two matrices as fast.
+BLAS_AS_GOOD = 1 << 27
 
 _parts: Any = None
 _asked = 0
@@ -36,7 +42,7 @@ def parts(size: int = ENOUGH) -> Any:
     global _asked
     if _parts is None:
         _asked += size
-        if _asked < ENOUGH:
+        if _asked < ENOUGH and not eager:
             return None
         turn(True)
     return _parts or None
@@ -53,13 +59,21 @@ def turn(on: bool) -> bool:
     return bool(_parts)
 
 
+def reset() -> None:
+    """As at the beginning: undecided."""
+    global _parts, _asked, limit, products
+    _parts, _asked = None, 0
+    limit, products = SOME if eager else LARGE, _PRODUCTS
+
+
 def _open() -> Any:
-    if os.environ.get("RUSHLIGHT_NATIVE") == "0":
+    if _setting == "0":
         return False
     try:
         from .. import _native
 
         _native.check()
+        _native.install()
     except (ImportError, OSError, RuntimeError):
         return False
     return _native
@@ -73,7 +87,7 @@ def pointwise(key: Any, arrays: tuple[Any, ...], values: tuple[Any, ...] = ()) -
         values: its numbers.
     """
     room = parts(arrays[0].size)
-    return room.pointwise(key, arrays, values) if room else None
+    return room.evaluate(key, arrays, values) if room else None
 
 
 def whole(name: str, *arguments: Any, out: Any = None) -> Any:
@@ -84,7 +98,7 @@ def whole(name: str, *arguments: Any, out: Any = None) -> Any:
         out: memory for the only result.
     """
     room = parts(arguments[0].size)
-    return room.shaped(name, arguments, out) if room else None
+    return room.operate(name, arguments, out) if room else None
 
 
 def product(x: Any, y: Any, out: Any = None) -> Any:
@@ -92,7 +106,19 @@ def product(x: Any, y: Any, out: Any = None) -> Any:
     room = parts((x.size * y.shape[-1]) >> 6)
     if not room:
         return None
-    made = room.shaped("matmul", (x, y), out)
+    made = room.operate("matmul", (x, y), out)
+    return None if made is None else made[0]
+
+
+def affine(x: Any, w: Any, b: Any) -> Any:
+    """``x @ w.T + b`` for matrices `w`, or None."""
+    work = x.size * len(w)
+    room = parts(work >> 6)
+    if not room or (work >= BLAS_AS_GOOD and x.ndim == 2) or x.ndim < 2:
+        return None
+    if x.dtype != w.dtype or b.dtype != w.dtype or x.shape[-1] != w.shape[1]:
+        return None
+    made = room.operate("linear", (x, w, b))
     return None if made is None else made[0]
 
 
@@ -111,5 +137,5 @@ def convolution(
     geometry = (
         ("stride", stride), ("padding", padding), ("dilation", dilation), ("groups", groups)
     )  # fmt: skip
-    made = room.shaped(name, (a, b, shape, geometry))
+    made = room.operate(name, (a, b, shape, geometry))
     return None if made is None else made[0]

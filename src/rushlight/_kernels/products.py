@@ -28,8 +28,6 @@ _OUTER = 1 << 10
 # Up to this many multiply-adds OpenBLAS needs no packing; results of up to _FEW numbers are worth
 # splitting into such products.
 _UNPACKED, _FEW, _BLOCK = 1_000_000, 2560, 256
-# From so many on BLAS multiplies two matrices as fast as native kernels do.
-_BLAS_AS_GOOD = 1 << 26
 _LATE = 1e-3
 _SHORTEST, _LONGEST = 0.02, 0.64
 
@@ -109,7 +107,7 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
 
 def _native(x: Any, y: Any, out: Any, work: int) -> Any:
     """The product by kernels of our own, or None where BLAS is as good."""
-    if min(x.ndim, y.ndim) < 2 or (work >= _BLAS_AS_GOOD and x.ndim == 2):
+    if min(x.ndim, y.ndim) < 2 or (work >= native.BLAS_AS_GOOD and x.ndim == 2):
         return None
     if not _pace.large:
         _pace.large = True

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import reduce
+from . import native, reduce
 from .memory import aligned
 from .products import matmul
 from .recurrence import Backward, Forward, State, again, before, product_gradients, steps_of
@@ -73,17 +73,21 @@ def lstm(
             for start, stop in steps:
                 rows = gates[:, start:stop]
                 product = run.from_state(state.rows(stop - start), run.scratch[:, : stop - start])
-                np.add(rows, product, out=rows)
-                _logistic(rows[:3], one)
-                enter, forget, leave, new = rows
-                np.tanh(new, out=new)
-                now = np.multiply(forget, cell.rows(stop - start), out=cells[start:stop])
-                spare = product[0]
-                np.multiply(enter, new, out=spare)
-                cell.now = np.add(now, spare, out=now)
-                np.tanh(now, out=spare)
-                target = hidden[start:stop]
-                np.multiply(leave, spare, out=target)
+                past, now, target = cell.rows(stop - start), cells[start:stop], hidden[start:stop]
+                cell.now = now
+                if now.size < native.limit or None is native.whole(
+                    "lstm_cell", rows, product, past, now, target
+                ):
+                    np.add(rows, product, out=rows)
+                    _logistic(rows[:3], one)
+                    enter, forget, leave, new = rows
+                    np.tanh(new, out=new)
+                    np.multiply(forget, past, out=now)
+                    spare = product[0]
+                    np.multiply(enter, new, out=spare)
+                    np.add(now, spare, out=now)
+                    np.tanh(now, out=spare)
+                    np.multiply(leave, spare, out=target)
                 if r is not None:
                     target = matmul(target, r.T, out=out[start:stop])
                 state.now = target
@@ -117,12 +121,16 @@ def lstm_gradients(
                 if d_out is not None:
                     d_out[start:stop] = dh
                     dh = matmul(dh, r)
-                np.multiply(dh, of_leave[here], out=parts[3])
-                cell = dc[:count]
-                np.add(cell, np.multiply(dh, of_cell[here], out=spare[:count]), out=cell)
-                np.multiply(slopes[:, here], cell, out=parts[:3])
-                np.multiply(cell, gates[1, start:stop], out=cell)
-                d[start:stop].reshape(count, 4, size)[...] = parts.transpose(1, 0, 2)
+                cell, by_gate = dc[:count], d[start:stop].reshape(count, 4, size)
+                if cell.size < native.limit or None is native.whole(
+                    "lstm_cell_gradients", dh, of_leave[here], of_cell[here], slopes[:, here],
+                    gates[1, start:stop], cell, parts, by_gate,
+                ):
+                    np.multiply(dh, of_leave[here], out=parts[3])
+                    np.add(cell, np.multiply(dh, of_cell[here], out=spare[:count]), out=cell)
+                    np.multiply(slopes[:, here], cell, out=parts[:3])
+                    np.multiply(cell, gates[1, start:stop], out=cell)
+                    by_gate[...] = parts.transpose(1, 0, 2)
                 back.step(d[start:stop], parts, start, stop)
     gx, gw, gb = product_gradients(d, x, w, need[0], need[1], need[3] or need[4])
     gu = matmul(d.T, before(out, h, counts, backwards)) if need[2] else None
@@ -136,6 +144,10 @@ def _lstm_slopes(gates: Array, cells: Array, past: Array, hidden: Any) -> tuple[
     but the last, those of the output for the last gate and for the cell."""
     enter, forget, leave, new = gates
     slopes = aligned((3, *cells.shape), cells.dtype)
+    tanh, of_leave = aligned((2, *cells.shape), cells.dtype)
+    if cells.size >= native.limit and hidden is None:
+        if native.whole("lstm_slopes", gates, cells, past, slopes, of_leave, tanh) is not None:
+            return slopes, of_leave, tanh
     of_enter, of_forget, of_new = slopes
     np.multiply(gates[:2], gates[:2], out=slopes[:2])
     np.subtract(gates[:2], slopes[:2], out=slopes[:2])
@@ -144,7 +156,6 @@ def _lstm_slopes(gates: Array, cells: Array, past: Array, hidden: Any) -> tuple[
     np.multiply(new, new, out=of_new)
     np.multiply(of_new, enter, out=of_new)
     np.subtract(enter, of_new, out=of_new)
-    tanh, of_leave = aligned((2, *cells.shape), cells.dtype)
     np.tanh(cells, out=tanh)
     output = np.multiply(leave, tanh, out=hidden)
     np.multiply(output, leave, out=of_leave)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from . import native
+
 _BITS: dict[Any, np.dtype[Any]] = {
     np.dtype(np.float32): np.dtype(np.int32),
     np.dtype(np.float64): np.dtype(np.int64),
@@ -34,6 +36,10 @@ def keep_where(mask: Any, g: Any) -> Any:
 
 def threshold_backward(g: Any, out: Any, threshold: Any) -> Any:
     """`g` where ``not out <= threshold``, else 0: NaN in `out` lets the gradient through."""
+    if g.size >= native.limit and threshold == 0:
+        made = native.pointwise(threshold_backward, (g, out))
+        if made is not None:
+            return made
     if g.size > _PIECE and g.shape == out.shape and g.dtype in _BITS:
         if g.flags.c_contiguous and out.flags.c_contiguous:
             return _threshold_by_pieces(g, out, threshold)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Elements per piece, of which there are three or four at a time.
 _PIECE = 1 << 15
+# So many elements make three calls of NumPy slower than one of something else.
+_MANY = 1 << 13
 _ONES = {np.dtype(t): np.array(1, t) for t in (np.float32, np.float64)}
 
 
@@ -60,7 +62,7 @@ def _tanh(g: Array, out: Array, target: Array) -> None:
 
 def tanh(g: Array, out: Array) -> Array:
     """``g (1 - out^2)``."""
-    if out.size >= native.limit:
+    if out.size >= _MANY:
         return _gradient(g, out, _tanh, _tanh)
     target = np.multiply(out, out, out=...)
     np.subtract(_one(out), target, out=target)
@@ -75,7 +77,7 @@ def _sigmoid(g: Array, out: Array, target: Array) -> None:
 
 def sigmoid(g: Array, out: Array) -> Array:
     """``g (1 - out) out``."""
-    if out.size >= native.limit:
+    if out.size >= _MANY:
         return _gradient(g, out, _sigmoid, _sigmoid)
     target = np.subtract(_one(out), out, out=...)
     np.multiply(target, out, out=target)

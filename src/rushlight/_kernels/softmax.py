@@ -94,7 +94,7 @@ def softmax(x: Array, dim: int) -> Array:
     if x.size >= native.limit and x.dtype in _NATIVE:
         made = native.whole("softmax", x, dim)
         if made is not None:
-            return made[0]  # type: ignore[no-any-return]
+            return made[0]
     return _along_rows(x, dim, softmax_rows)
 
 
@@ -103,7 +103,7 @@ def log_softmax(x: Array, dim: int) -> Array:
     if x.size >= native.limit and x.dtype in _NATIVE:
         made = native.whole("log_softmax", x, dim)
         if made is not None:
-            return made[0]  # type: ignore[no-any-return]
+            return made[0]
     return _along_rows(x, dim, _log_softmax_rows)
 
 
@@ -112,7 +112,7 @@ def softmax_backward(g: Array, out: Array, dim: int) -> Array:
     if out.size >= native.limit and out.dtype in _NATIVE and g.dtype == out.dtype:
         made = native.whole("softmax_backward", g, out, dim)
         if made is not None:
-            return made[0]  # type: ignore[no-any-return]
+            return made[0]
     rows = _matching_rows(g, out, dim)
     if rows is None:
         product = g * out
@@ -134,7 +134,7 @@ def log_softmax_backward(g: Array, out: Array, dim: int) -> Array:
     if out.size >= native.limit and out.dtype in _NATIVE and g.dtype == out.dtype:
         made = native.whole("log_softmax_backward", g, out, dim)
         if made is not None:
-            return made[0]  # type: ignore[no-any-return]
+            return made[0]
     rows = _matching_rows(g, out, dim)
     if rows is None:
         return np.asarray(g - np.exp(out) * (g.sum(dim, keepdims=True) if out.ndim else g))

@@ -54,7 +54,7 @@ def _by_pieces(x: Array, piece: Piece, work: np.dtype[Any] | None = None) -> Arr
     With ``work`` the runs are converted to that dtype first, and the results back.
     """
     dtype = x.dtype
-    if x.size >= native.limit and piece.__closure__ is None:  # type: ignore[attr-defined]
+    if x.size >= native.limit and piece.__closure__ is None:
         made: Array | None = native.pointwise(piece, (x,))
         if made is not None:
             return made

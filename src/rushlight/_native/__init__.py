@@ -13,11 +13,12 @@ first large operation runs.
 from __future__ import annotations
 
 from ..compiler.runtime import llvm
-from .pointwise import run as pointwise
-from .shaped import run as shaped
+from .passes import install
+from .pointwise import run as evaluate
+from .shaped import run as operate
 from .update import update as updater
 
-__all__ = ["check", "pointwise", "shaped", "updater"]
+__all__ = ["check", "evaluate", "install", "operate", "updater"]
 
 
 def check() -> None:

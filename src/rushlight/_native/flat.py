@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..compiler.ir import Buffer, Map, View
 from ..compiler.loop import loop_of
-from ..compiler.lower.loops import _Lowering
+from ..compiler.lower.known import views_of
+from ..compiler.lower.loops import lower_body
+from ..compiler.lower.module import Emitted
 from ..compiler.lower.target import Target
 from ..compiler.lower.writer import Writer
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..compiler.ir import Expr
-    from ..compiler.lower.module import Emitted
 
 #: The length for which loops are made: long, and no multiple of any number of lanes, so that the
 #: loops have an end for the elements that fill no vector.
@@ -68,7 +67,7 @@ def _buffer(number: int, size: int, dtype: Any) -> Buffer:
     return made
 
 
-class Flat(_Lowering):
+class Flat:
     """A flat loop whose length stands in the table.
 
     Args:
@@ -82,40 +81,50 @@ class Flat(_Lowering):
         equation = Map(
             (LENGTH,), [x.view() for x in inputs], [x.view() for x in outputs], expressions, name
         )
-        super().__init__(loop_of(equation), "flat", Target.host())
-        self.threads = True
+        self.name = name
         self.length = length
-        if not self._is_flat():
+        self._loop = loop_of(equation)
+        self._lowered = lower_body(self._loop, Target.host())
+        if self._lowered.flat is None:
             raise NotImplementedError(f"{name} is no flat loop")
 
-    def _call(self, body: str, flat: bool) -> list[str]:
+    def outside(self) -> list[str]:
+        """Lines that find the addresses and call the loops."""
         w = Writer("")
         n = w.load("i64", w.at("%p", 8 * self.length))
         low, high = share(w, n)
-        self.call(w, body, {}, low, high, n)
+        self.call(w, {}, low, high, n)
         return w.lines[1:]
 
-    def call(
-        self, w: Writer, body: str, found: dict[Any, str], low: str, high: str, n: str
-    ) -> None:
+    def call(self, w: Writer, found: dict[Any, str], low: str, high: str, n: str) -> None:
         """The call of the loops for elements low to high of n.
 
         Args:
             found: the addresses of buffers that are not entries of the table.
         """
+        views = list(views_of(self._loop))
         pointers = []
-        for _, window in self.pointers.values():
-            buffer = window.buffer
-            assert buffer is not None
-            base = found.get(buffer)
+        for view in (views[at] for at in self._lowered.views):
+            base = found.get(view.buffer)
             if base is None:
-                base = w.load("ptr", w.at("%p", 8 * buffer.slot))
-            offset = window.offset * window.dtype.itemsize
+                base = w.load("ptr", w.at("%p", 8 * view.buffer.slot))
+            offset = view.offset * view.dtype.itemsize
             pointers.append(f"ptr {w.at(base, offset) if offset else base}")
-        whole = w.mul(w.udiv(n, self.lanes), self.lanes)
-        stop = w.min(high, whole)
-        arguments = [*pointers, f"i64 {low}", f"i64 {stop}", f"i64 {high}"]
-        w.do(f"call void @{body}({', '.join(arguments)})")
+        assert self._lowered.flat is not None
+        _, lanes = self._lowered.flat
+        whole = w.mul(w.udiv(n, lanes), lanes)
+        arguments = [*pointers, f"i64 {low}", f"i64 {w.min(high, whole)}", f"i64 {high}"]
+        w.do(f"call void @{self._lowered.body}({', '.join(arguments)})")
+
+    def emitted(self) -> Emitted:
+        """Its code."""
+        lines = ["define internal void @flat(ptr %p, i64 %tid, i64 %nt) {", "entry:"]
+        lines += [*self.outside(), "  ret void", "}", *self._lowered.declared, ""]
+        known = self._lowered
+        return Emitted(
+            self.name, "flat", "\n".join(lines), threads=True, flops=known.flops,
+            bytes=known.bytes, shared=known.shared,
+        )  # fmt: skip
 
 
 def share(w: Writer, n: str) -> tuple[str, str]:
@@ -124,12 +133,3 @@ def share(w: Writer, n: str) -> tuple[str, str]:
     low = w.mul(w.udiv(w.mul("%tid", units), "%nt"), UNIT)
     following = w.mul(w.udiv(w.mul(w.add("%tid", 1), units), "%nt"), UNIT)
     return low, w.min(following, n)
-
-
-def addresses(arrays: Sequence[np.ndarray[Any, Any]]) -> list[int]:
-    return [a.__array_interface__["data"][0] for a in arrays]
-
-
-def emitted(lowering: Flat) -> Emitted:
-    """Its code."""
-    return lowering.emitted()

@@ -7,18 +7,18 @@ arrays must be: contiguous in one order, or one number for all places (an expand
 from __future__ import annotations
 
 import math
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._core import FUSED, OPS
-from .._kernels import slopes, special
+from .._kernels import select, slopes, special
 from ..compiler.expressions import Value, convert
 from ..compiler.ir import Expr
 from ..compiler.rows.pointwise import FORMULAS
 from ..compiler.runtime.engine import build
 from .flat import Flat, operand, single
+from .guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Formulas that are kept as machine code, at most; the numbers in them make others of them.
 _MOST = 256
 _DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
-# Entries of the table: the number of elements, the result, the operands.
-_LENGTH, _RESULT, _OPERANDS = 1, 2, 3
+# Entries of the table: the number of elements, the operands, the results.
+_LENGTH, _OPERANDS = 1, 2
 
 
 class _Formulas:
@@ -78,18 +78,18 @@ _PIECES: dict[Any, Callable[..., Any]] = {
     special._erf_double: _row("erf"),
     special._erf_by_tanh: _row("erf"),
     special._erfc_double: _row("erfc"),
+    select.threshold_backward: _row("threshold_backward"),
     slopes._tanh: lambda k, g, out: g * (1 - out * out),
     slopes._sigmoid: lambda k, g, out: g * ((1 - out) * out),
     slopes.silu: _times("silu_slope"),
     slopes.gelu: lambda k, g, x, approximate: g * k.gelu_slope(x, approximate),
 }
 
-_lock = threading.Lock()
 _kernels: dict[Any, _Kernel | None] = {}
 
 
-def run(key: Any, arrays: Sequence[Array], values: tuple[Any, ...]) -> Array | None:
-    """The result of a formula, or None: then NumPy does it.
+def run(key: Any, arrays: Sequence[Array], values: tuple[Any, ...]) -> Any:
+    """The result of a formula (a list, if it gives a tuple), or None: then NumPy does it.
 
     Args:
         key: a formula ``(k, *arrays, *values)``, or a function of `_PIECES`, or a row's kernel.
@@ -103,7 +103,7 @@ def run(key: Any, arrays: Sequence[Array], values: tuple[Any, ...]) -> Array | N
     strides: Any = None
     singles = []
     for a in arrays:
-        if a.dtype is not dtype and a.dtype != dtype or a.shape != shape:
+        if a.dtype is not dtype and a.dtype != dtype or (a.shape != shape and a.ndim):
             return None
         one = not any(a.strides)
         singles.append(one)
@@ -125,8 +125,13 @@ def run(key: Any, arrays: Sequence[Array], values: tuple[Any, ...]) -> Array | N
         return None
     if kernel is None:
         return None
-    out = np.empty_like(arrays[singles.index(False)])
-    return out if kernel.run(out, arrays) else None
+    like = arrays[singles.index(False)]
+    if like.shape != shape:
+        return None
+    results = [np.empty_like(like) for _ in range(kernel.results)]
+    if not kernel.run(results, arrays):
+        return None
+    return results if kernel.several else results[0]
 
 
 def _made(name: Any) -> _Kernel | None:
@@ -158,13 +163,12 @@ def _formula(key: Any) -> Callable[..., Any] | None:
 class _Kernel:
     """Machine code of a formula, and its entries for arrays of about equal lengths."""
 
-    __slots__ = ("entries", "native", "size")
+    __slots__ = ("entries", "native", "results", "several", "size")
 
     def __init__(
         self, formula: Callable[..., Any], values: tuple[Any, ...], dtype: Any,
         singles: Sequence[bool],
     ) -> None:  # fmt: skip
-        out = operand(_RESULT, dtype)
         inputs = []
         for i, one in enumerate(singles):
             whole = operand(_OPERANDS + i, dtype)
@@ -173,42 +177,48 @@ class _Kernel:
         if any(isinstance(v, float) and not math.isfinite(v) for v in values):
             raise NotImplementedError("numbers that are not finite")
         result = formula(FORMULA, *operands, *values)
-        if not isinstance(result, Value):
-            raise NotImplementedError("a formula that looks at no array")
+        self.several = isinstance(result, tuple)
+        found = result if isinstance(result, tuple) else (result,)
+        if not all(isinstance(r, Value) and r.e.op != "load" for r in found):
+            raise NotImplementedError("a formula that changes no array")
+        self.results = len(found)
+        self.size = _OPERANDS + len(inputs) + len(found)
+        outputs = [operand(self.size - len(found) + i, dtype) for i in range(len(found))]
         name = getattr(formula, "__name__", "formula")
-        self.native = build(
-            [Flat(name, inputs, [out], [convert(result.e, dtype)], _LENGTH).emitted()]
-        )
-        self.size = _OPERANDS + len(inputs)
+        expressions = [convert(r.e, dtype) for r in found]
+        self.native = build([Flat(name, inputs, outputs, expressions, _LENGTH).emitted()])
         self.entries: dict[int, _Entry] = {}
 
-    def run(self, out: Array, arrays: Sequence[Array]) -> bool:
-        """Whether it did it: another thread may be using it."""
-        number = out.size.bit_length()
+    def run(self, results: Sequence[Array], arrays: Sequence[Array]) -> bool:
+        """Whether it did it (see `Guard.busy`)."""
+        number = results[0].size.bit_length()
         entry = self.entries.get(number)
         if entry is None:
             entry = self.entries[number] = _Entry(self)
-        return entry.run(out, arrays)
+        return entry.run(results, arrays)
 
 
 class _Entry:
     """The door to a kernel, for arrays of one magnitude: for these the number of threads is
     chosen."""
 
-    __slots__ = ("call", "lock", "table")
+    __slots__ = ("call", "guard", "table")
 
     def __init__(self, kernel: _Kernel) -> None:
         self.table = np.zeros(kernel.size, np.int64)
         address = self.table.__array_interface__["data"][0]
-        self.call = kernel.native.bind(address, _RESULT)
-        self.lock = threading.Lock()
+        self.call = kernel.native.bind(address, _OPERANDS)
+        self.guard = Guard()
 
-    def run(self, out: Array, arrays: Sequence[Array]) -> bool:
-        if not self.lock.acquire(False):
-            return False
-        try:
-            self.table[_LENGTH] = out.size
-            self.call([out, *arrays])
-        finally:
-            self.lock.release()
+    def run(self, results: Sequence[Array], arrays: Sequence[Array]) -> bool:
+        guard = self.guard
+        with guard.lock:
+            if guard.busy:
+                return False
+            guard.busy = True
+            try:
+                self.table[_LENGTH] = results[0].size
+                self.call([*arrays, *results])
+            finally:
+                guard.busy = False
         return True

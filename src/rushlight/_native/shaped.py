@@ -1,56 +1,40 @@
 """Whole operations for arrays of known shapes: products, softmax, norms, sums, convolutions.
 
 Machine code is made for a signature - the operation, its attributes, and the shapes, strides and
-dtypes of its arrays - when that has come `REPEATS` times; what comes less often is left to NumPy.
+dtypes of its arrays - when that has come several times; what comes less often is left to NumPy.
 """
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import FUSED
-from ..compiler import rows
-from ..compiler.ir import Graph, Host, Kernel, View
+from .._kernels import native
+from ..compiler.ir import Graph, Host, View
 from ..compiler.plan import arrange, compile_segments
 from ..compiler.program import Program
-from ..compiler.trace import LOWERINGS, NotLowered, Tracer
-from .views import Lazy, Views
+from ..compiler.trace import NotLowered, Tracer
+from .guard import Guard
+from .operations import OPERATIONS, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
 
-assert rows.__all__  # they register the lowerings
-#: A signature that has come so often gets machine code.
-REPEATS = 3
+#: A signature gets machine code (20 to 50 ms) when it has come so often, and NumPy has spent about
+#: so many seconds on it.
+REPEATS, SPENT = 3, 5e-3
 #: Signatures with machine code, at most, and signatures that are remembered.
 _MOST, _REMEMBERED = 256, 4096
 #: Up to so many bytes of memory a kernel keeps to itself; more is taken for the call.
 _KEPT = 1 << 18
 
-#: Operation -> ``(tracer, arguments) -> results``: appends equations and gives the views of the
-#: results. Arguments that are arrays are views.
-PROGRAMS: dict[str, Callable[[Tracer, list[Any]], list[View | None]]] = {}
-
-_lock = threading.Lock()
-_seen: dict[Any, int] = {}
+_left: dict[Any, int] = {}
 _kernels: dict[Any, _Kernel | None] = {}
-
-
-def program(name: str) -> Callable[[Any], Any]:
-    """Register a function as what an operation does."""
-
-    def register(function: Any) -> Any:
-        PROGRAMS[name] = function
-        return function
-
-    return register
 
 
 def run(name: str, arguments: tuple[Any, ...], out: Array | None = None) -> Any:
@@ -70,34 +54,34 @@ def run(name: str, arguments: tuple[Any, ...], out: Array | None = None) -> Any:
     if out is not None:
         key.append((out.shape, out.strides))
     signature = tuple(key)
-    kernel = _kernels.get(signature, _seen)
-    if kernel is _seen:
+    try:
+        kernel = _kernels[signature]
+    except KeyError:
         kernel = _counted(signature, arguments, out)
-    if kernel is None:
-        return None
-    return kernel.run(arrays, out)  # type: ignore[attr-defined]
+    return None if kernel is None else kernel.run(arrays, out)
 
 
 def _counted(signature: Any, arguments: tuple[Any, ...], out: Array | None) -> _Kernel | None:
-    times = _seen.get(signature, 0) + 1
-    if len(_seen) >= _REMEMBERED:
-        _seen.clear()
-    _seen[signature] = times
-    if times < REPEATS or len(_kernels) >= _MOST:
+    left = _left.get(signature)
+    if left is None:
+        if len(_left) >= _REMEMBERED:
+            _left.clear()
+        left = 1 if native.eager else max(REPEATS, int(SPENT / seconds(signature[0], arguments)))
+    _left[signature] = left = left - 1
+    if left > 0 or len(_kernels) >= _MOST:
         return None
-    with _lock:
-        try:
-            kernel = _Kernel(signature[0], arguments, out)
-        except (NotLowered, NotImplementedError, AttributeError, ValueError, TypeError):
-            kernel = None
-        _kernels[signature] = kernel
-        return kernel
+    try:
+        kernel = _Kernel(signature[0], arguments, out)
+    except (NotLowered, NotImplementedError, AttributeError, ValueError, TypeError):
+        kernel = None
+    _kernels[signature] = kernel
+    return kernel
 
 
 class _Kernel:
     """Machine code for one signature."""
 
-    __slots__ = ("_arena", "_call", "_held", "_lock", "_order", "_results", "_table")
+    __slots__ = ("_arena", "_call", "_guard", "_held", "_order", "_results", "_table")
 
     def __init__(self, name: str, arguments: tuple[Any, ...], out: Array | None) -> None:
         tracer = Tracer(Program())
@@ -113,7 +97,7 @@ class _Kernel:
                 views.append(a)
         if out is not None:
             views.append(_given(graph, out, ("argument", count)))
-        results = PROGRAMS[name](tracer, views)
+        results = OPERATIONS[name](tracer, views)
         if tracer.checks or tracer.scalars:
             raise NotLowered(name)
         self._results: list[Any] = []
@@ -146,7 +130,7 @@ class _Kernel:
         self._order = moving
         self._held = arena, constants
         self._call = segments[0].native.bind(_address(table), first)
-        self._lock = threading.Lock()
+        self._guard = Guard()
 
     def _take(self) -> Array:
         """Memory for what lies between the equations."""
@@ -156,19 +140,22 @@ class _Kernel:
         return arena
 
     def run(self, arrays: Sequence[Array], out: Array | None) -> Any:
-        if not self._lock.acquire(False):
-            return None  # another thread is at it
-        try:
-            arena = self._take() if self._arena else None
-            if out is not None:
-                arrays = [*arrays, out]
-                results: Any = [out]
-            else:
-                results = [None if r is None else np.empty(*r) for r in self._results]
-            self._call([results[i] if made else arrays[i] for made, i in self._order])
-            del arena
-        finally:
-            self._lock.release()
+        guard = self._guard
+        with guard.lock:
+            if guard.busy:
+                return None
+            guard.busy = True
+            try:
+                arena = self._take() if self._arena else None
+                if out is not None:
+                    arrays = [*arrays, out]
+                    results: Any = [out]
+                else:
+                    results = [None if r is None else np.empty(*r) for r in self._results]
+                self._call([results[i] if made else arrays[i] for made, i in self._order])
+                del arena
+            finally:
+                guard.busy = False
         return results
 
 
@@ -199,98 +186,3 @@ def _result(tracer: Tracer, view: View, before: list[Any]) -> tuple[Any, Any]:
 def _address(array: Array) -> int:
     address: int = array.__array_interface__["data"][0]
     return address
-
-
-# ---- the operations -----------------------------------------------------------------------------
-
-
-def _lowered(name: str, shapes: Callable[..., Sequence[Any]]) -> None:
-    """An operation whose row has a native form; `shapes` gives those of the outputs."""
-
-    @program(name)
-    def lower(t: Tracer, arguments: list[Any]) -> list[View | None]:
-        first = arguments[0]
-        outputs: list[View | None] = [
-            t.temporary(shape, first.dtype) for shape in shapes(*arguments)
-        ]
-        LOWERINGS[name](t, arguments, outputs)
-        return outputs
-
-
-def _composed(name: str) -> None:
-    """An operation that is a formula over a namespace."""
-
-    @program(name)
-    def lower(t: Tracer, arguments: list[Any]) -> list[View | None]:
-        k = Views(t)
-        found = FUSED[name](k, *[Lazy(k, a) if isinstance(a, View) else a for a in arguments])
-        results = found if isinstance(found, tuple) else (found,)
-        return [None if r is None else r.view for r in results]
-
-
-@program("matmul")
-def _matmul(t: Tracer, arguments: list[Any]) -> list[View | None]:
-    x, y, *given = arguments
-    if given:
-        t.gemm(x, y, given[0])
-        return [given[0]]
-    lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    out = t.temporary((*lead, x.shape[-2], y.shape[-1]), x.dtype)
-    t.gemm(x, y, out)
-    return [out]
-
-
-def _like(x: View, *_: Any) -> Sequence[Any]:
-    return (x.shape,)
-
-
-def _layer_shapes(x: View, w: Any, b: Any, rank: int, eps: float) -> Sequence[Any]:
-    one = x.shape[: x.ndim - rank] + (1,) * rank
-    return x.shape, one, one
-
-
-def _batch_shapes(x: View, *_: Any) -> Sequence[Any]:
-    return x.shape, x.shape[1:2], x.shape[1:2], x.shape[1:2]
-
-
-_lowered("softmax", _like)
-_lowered("log_softmax", _like)
-_lowered("layer_norm", _layer_shapes)
-
-
-@program("batch_norm_train")
-def _batch_norm(t: Tracer, arguments: list[Any]) -> list[View | None]:
-    """Output, mean, variance, reciprocal deviation."""
-    outputs: list[View | None] = [
-        t.temporary(shape, arguments[0].dtype) for shape in _batch_shapes(*arguments)
-    ]
-    LOWERINGS["batch_norm_train"](t, arguments, [*outputs[:3], None, outputs[3]])
-    return outputs
-
-
-for _name in (
-    "softmax_backward", "log_softmax_backward", "layer_norm_gradients", "batch_norm_gradients",
-):  # fmt: skip
-    _composed(_name)
-
-
-def _convolution(name: str) -> None:
-    """One of the three convolutions; `geometry`: stride, padding, dilation, groups."""
-
-    @program(name)
-    def lower(t: Tracer, arguments: list[Any]) -> list[View | None]:
-        a, b, shape, geometry = arguments
-        out = t.temporary(shape, a.dtype)
-        t.graph.equations.append(Kernel(name, [a, b], [out], dict(geometry), name))
-        return [out]
-
-
-for _name in ("conv2d", "conv2d_input", "conv2d_weight"):
-    _convolution(_name)
-
-
-@program("sum")
-def _sum(t: Tracer, arguments: list[Any]) -> list[View | None]:
-    x, dims, keepdim = arguments
-    k = Views(t)
-    return [k.sum(Lazy(k, x), dims, keepdim).view]

@@ -58,7 +58,7 @@ class _Update(Flat):
     gradient: Buffer
     known: list[Buffer]
 
-    def _call(self, body: str, flat: bool) -> list[str]:
+    def outside(self) -> list[str]:
         w = Writer("")
         arrays = len(self.known)
         count = w.load("i64", w.at("%p", 8 * _COUNT))
@@ -78,7 +78,7 @@ class _Update(Flat):
             low = w.select(small, 0, low)
             high = w.select(small, w.select(mine, n, 0), high)
             with w.when(w.test("slt", low, high)):
-                self.call(w, body, found, low, high, n)
+                self.call(w, found, low, high, n)
         return w.lines[1:]
 
 

@@ -139,7 +139,7 @@ def ctc_loss(
     return found if batched else found.squeeze(0)
 
 
-_OPTIONS = "int blank=0, int reduction=Mean, bool zero_infinity=False) -> Tensor"
+_OPTIONS = "int blank=0, int reduction=0, bool zero_infinity=False) -> Tensor"
 overloaded(
     "ctc_loss",
     ("ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, "

@@ -12,6 +12,7 @@ from .._core import RAW, TEN, Tensor
 from .._define import calls
 from .._define.kinds import bilinear, joint
 from .._define.promote import _mismatch, broadcast_error
+from .._kernels import native
 from .._kernels.products import matmul as _matmul
 from .movement import expand, reshape, squeeze_first, t, unsafe_view, unsqueeze, view
 from .product_errors import (
@@ -121,6 +122,14 @@ def _added(out: Any, bias: Any, beta: Any, alpha: Any) -> Any:
     return out
 
 
+def _added_product(bias: Any, x: Any, y: Any, beta: Any, alpha: Any, kernel: str) -> Any:
+    """``beta * bias + alpha * (x @ y)``; half precision is rounded once, at the end."""
+    if x.dtype in _dtypes.LOW_PRECISION:
+        wide = [t.astype(np.float32) for t in (x, y, bias)]
+        return _added(_matmul(wide[0], wide[1]), wide[2], beta, alpha).astype(x.dtype)
+    return _added(_product(x, y, kernel), bias, beta, alpha)
+
+
 def _scaled(g: Any, factor: Any) -> Any:
     return g if factor == 1 else g * factor
 
@@ -128,7 +137,7 @@ def _scaled(g: Any, factor: Any) -> Any:
 def _addmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
     if (error := why_not_addmm(bias, x, y)) is not None:
         raise error
-    return _added(_product(x, y, "addmm_impl_cpu_"), bias, beta, alpha)
+    return _added_product(bias, x, y, beta, alpha, "addmm_impl_cpu_")
 
 
 addmm = joint(
@@ -164,7 +173,7 @@ addmv = joint(
 def _baddbmm(bias: Any, x: Any, y: Any, beta: Any, alpha: Any) -> Any:
     if (error := why_not_baddbmm(bias, x, y)) is not None:
         raise error
-    return _added(_product(x, y), bias, beta, alpha)
+    return _added_product(bias, x, y, beta, alpha, "bmm")
 
 
 baddbmm = joint(
@@ -195,6 +204,12 @@ def _linear_check(x: Any, w: Any, b: Any) -> None:
 
 
 def _linear(x: Any, w: Any, b: Any) -> Any:
+    if b is not None and w.ndim == 2 and x.size * len(w) >= native.products:
+        made = native.affine(x, w, b)
+        if made is not None:
+            return made
+    if b is not None and x.dtype in _dtypes.LOW_PRECISION:  # rounded once, at the end
+        return _linear(*(t.astype(np.float32) for t in (x, w, b))).astype(x.dtype)
     if x.ndim == 2:
         if x.shape[1] != w.shape[1]:
             _linear_check(x, w, b)

@@ -209,7 +209,7 @@ def _bce_logits_target_gradient(
 binary_cross_entropy_with_logits = general(
     "binary_cross_entropy_with_logits", _bce_logits,
     "binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, "
-    "Tensor? pos_weight=None, int reduction=Mean) -> Tensor",
+    "Tensor? pos_weight=None, int reduction=0) -> Tensor",
     x=_bce_logits_gradient, y=_bce_logits_target_gradient,
     inputs=("x", "y", "weight", "pos_weight"), optional=("weight", "pos_weight"), floats=True,
     same_dtype=(0, 1, 2, 3), promotion="same",

@@ -261,7 +261,7 @@ def _layer_norm(x: Any, w: Any, b: Any, rank: int, eps: float) -> tuple[Any, Any
     if x.size >= native.limit:
         made = native.whole("layer_norm", x, w, b, rank, eps)
         if made is not None:
-            return tuple(made)  # type: ignore[return-value]
+            return tuple(made)
     shape = x.shape
     lead, kept = shape[: len(shape) - rank], shape[len(shape) - rank :]
     count, width = math.prod(lead), math.prod(kept)

@@ -28,7 +28,7 @@ acosh = elementwise("acosh", np.arccosh, _unary("acosh"), floats=True,
                     x=lambda k, g, x: g * k.rsqrt(x * x - 1))  # fmt: skip
 atanh = elementwise("atanh", np.arctanh, _unary("atanh"), floats=True,
                     x=lambda g, x: g / (1 - x * x))  # fmt: skip
-exp2 = elementwise("exp2", np.exp2, _unary("exp2"), floats=True,
+exp2 = elementwise("exp2", e.exactly(np.exp2), _unary("exp2"), floats=True,
                    x=lambda g, out: g * out * 0.6931471805599453)  # fmt: skip
 erfc = elementwise("erfc", special.erfc, _unary("erfc"), floats=True,
                    x=lambda k, g, x: g * (-1.1283791670955126 * k.exp(-(x * x))))  # fmt: skip

@@ -89,6 +89,9 @@ def _norm_gradient(k: Any, g: Any, x: Any, out: Any, p: float, dims: Any, keepdi
         return k.keep_where(mask, k.sgn(x) * (g / count))
     if p == 2:
         return x * (g / k.where(out == 0, math.inf, out))
+    if p < 1:
+        slope = k.where(x == 0, 0.0, k.pow_scalar(k.abs(x), p - 1) * k.sgn(x))
+        return slope * (g * k.pow_scalar(out, 1 - p))
     scale = k.where(out == 0, 0.0, k.pow_scalar(k.abs(x), p - 1) * k.sgn(x))
     return scale * (g / k.where(out == 0, math.inf, k.pow_scalar(out, p - 1)))
 

@@ -11,9 +11,10 @@ from .._core import OPS, Tensor, wrap
 from .._define.kinds import linear
 from .._tensor import registry
 from ..autograd.naming import renamed
-from . import casting, shaping, splitting
+from . import shaping, splitting
 from .by_example import by_example
 from .complexes import view_as_complex, view_as_real
+from .division import without_derivative
 
 #: The row of the view, PyTorch's node, and the schema of the copy.
 _COPIES = {
@@ -150,12 +151,11 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Any:
     return renamed(_core.OPS["clone"].call(view), "NarrowCopyBackward0")
 
 
-def detach_copy(input: Tensor) -> Tensor:
-    """A copy outside the graph."""
-    if _core.ctx.handler is not None:
-        copy: Tensor = OPS["clone"].call(casting.detach(input))
-        return copy
-    return wrap(input._data.copy())
+# PyTorch records it, without a derivative.
+detach_copy = linear(
+    "detach_copy", lambda x: np.array(x, order="C"), "detach_copy(Tensor self) -> Tensor",
+    x=without_derivative("detach_copy"), node="NotImplemented",
+)  # fmt: skip
 
 
 def view_as_real_copy(input: Tensor) -> Any:
@@ -170,7 +170,7 @@ def view_as_complex_copy(input: Tensor) -> Any:
 
 
 for _function in (
-    split_copy, split_with_sizes_copy, unbind_copy, detach_copy, view_as_real_copy,
+    split_copy, split_with_sizes_copy, unbind_copy, view_as_real_copy,
     view_as_complex_copy,
 ):  # fmt: skip
     registry.public(_function.__name__, _function, method=False)

@@ -10,10 +10,10 @@ from .registry import public
 
 
 def _lazily(name: str) -> Any:
-    def function() -> bool:
+    def function(*args: Any, **kwargs: Any) -> Any:
         from ..autograd import anomaly_mode
 
-        return getattr(anomaly_mode, name)()
+        return getattr(anomaly_mode, name)(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = "torch"
@@ -25,7 +25,7 @@ for _mode in (
     grad_mode.inference_mode, grad_mode.is_grad_enabled, grad_mode.is_inference_mode_enabled,
 ):  # fmt: skip
     public(_mode.__name__, _mode, method=False)
-for _name in ("is_anomaly_enabled", "is_anomaly_check_nan_enabled"):
+for _name in ("is_anomaly_enabled", "is_anomaly_check_nan_enabled", "set_anomaly_enabled"):
     public(_name, _lazily(_name), method=False)
 public("register_hook", hooks.register_hook, torch=False)
 public("register_post_accumulate_grad_hook", hooks.register_post_accumulate_grad_hook, torch=False)

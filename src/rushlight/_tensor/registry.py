@@ -26,6 +26,18 @@ METHODS: dict[str, Any] = {}
 NN_FUNCTIONS: dict[str, Any] = {}
 
 
+#: Rows that PyTorch has in torch.nn.functional only.
+ONLY_IN_NN = frozenset(
+    ("avg_pool2d", "avg_pool3d", "elu", "gelu", "leaky_relu", "silu", "softplus")
+)
+#: Functions that PyTorch does not have as methods.
+_NO_METHODS = frozenset(
+    (
+        "celu", "elu", "gelu", "leaky_relu", "rsub", "silu", "softplus", "std_mean", "threshold",
+        "var_mean", "view_as_complex", "view_as_real",
+    )
+)  # fmt: skip
+
 _ALIASES: dict[str, str] = {}
 
 
@@ -119,51 +131,53 @@ def _settle_aliases() -> None:
 #: Families that are loaded when one of their functions or methods is first wanted.
 _LATE_FAMILIES = (
     "attention", "bags", "composed", "conv", "ctc", "dropout", "embedding", "fractional", "image",
-    "loss", "norm", "pad", "pool", "recurrent", "sampling",
+    "loss", "losses_by_number", "norm", "pad", "pool", "recurrent", "sampling",
 )  # fmt: skip
 #: The same, of families that `torch.nn` does not need.
 _RARE_FAMILIES = (
     "arithmetic", "arranging", "cumulative", "foreach", "foreign", "histograms", "index_reduce",
-    "more_products", "polynomials", "quantiles", "special", "view_copies", "view_scatter",
-    "written_names", "distances", "ldl", "linear_algebra", ".autocast_state", ".settings",
-    ".shapes", ".windows",
+    "more_products", "polynomials", "quantiles", "segments", "special", "view_copies",
+    "view_scatter", "written_names", "distances", "ldl", "linear_algebra", ".autocast_state",
+    ".settings", ".shapes", ".windows",
 )  # fmt: skip
 #: The names that they give to the torch namespace (tests/structure/test_late.py keeps it true).
 LATE_NAMES = frozenset(
     """
-    abs_ acos_ acosh_ adaptive_avg_pool1d addbmm addmv_ addr affine_grid_generator alias_copy
-    alpha_dropout alpha_dropout_ angle arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_
-    as_strided_ as_strided_copy as_strided_scatter asin_ asinh_ atan_ atanh_
-    autocast_decrement_nesting autocast_increment_nesting avg_pool1d avg_pool2d avg_pool3d
+    abs_ acos_ acosh_ adaptive_avg_pool1d adaptive_max_pool1d addbmm addmv_ addr
+    affine_grid_generator alias_copy alpha_dropout alpha_dropout_ angle arccos_ arccosh_ arcsin_
+    arcsinh_ arctan_ arctanh_ as_strided_ as_strided_copy as_strided_scatter asin_ asinh_ atan_
+    atanh_ autocast_decrement_nesting autocast_increment_nesting avg_pool1d avg_pool2d avg_pool3d
     bartlett_window batch_norm bilinear binary_cross_entropy_with_logits blackman_window block_diag
     broadcast_shapes cdist ceil_ chain_matmul channel_shuffle cholesky cholesky_inverse
     cholesky_solve clamp_ clamp_max_ clamp_min_ clear_autocast_cache clip_ combinations
-    constant_pad_nd conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
-    convolution corrcoef cos_ cosh_ cosine_similarity cov cross ctc_loss cummax cummin
-    cumulative_trapezoid deg2rad_ dequantize det detach detach_ detach_copy diagflat diagonal_copy
-    diagonal_scatter dropout dropout_ dsplit embedding erf_ erfc_ exp2_ exp_ expand_copy expm1_
-    feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ fix_ float_power
-    floor_ frac_ frexp frobenius_norm from_file gcd gcd_ geqrf get_autocast_cpu_dtype
-    get_autocast_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype get_autocast_xla_dtype
-    get_device gradient grid_sampler grid_sampler_2d grid_sampler_3d group_norm hamming_window
-    hann_window hash_tensor histogram histogramdd hsplit i0 i0_ igamma igammac index_reduce
+    constant_pad_nd conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d
+    conv_transpose3d convolution corrcoef cos_ cosh_ cosine_embedding_loss cosine_similarity cov
+    cross ctc_loss cummax cummin cumulative_trapezoid deg2rad_ dequantize det detach detach_
+    detach_copy diagflat diagonal_copy diagonal_scatter dropout dropout_ dsplit embedding
+    embedding_bag erf_ erfc_ exp2_ exp_ expand_copy expm1_ feature_alpha_dropout
+    feature_alpha_dropout_ feature_dropout feature_dropout_ fix_ float_power floor_ frac_ frexp
+    frobenius_norm from_file gcd gcd_ geqrf get_autocast_cpu_dtype get_autocast_dtype
+    get_autocast_gpu_dtype get_autocast_ipu_dtype get_autocast_xla_dtype get_device gradient
+    grid_sampler grid_sampler_2d grid_sampler_3d group_norm hamming_window hann_window hash_tensor
+    hinge_embedding_loss histogram histogramdd hsplit i0 i0_ igamma igammac index_reduce
     init_num_threads instance_norm inverse is_autocast_cache_enabled is_autocast_cpu_enabled
     is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed is_inference is_vulkan_available
-    is_warn_always_enabled kaiser_window layer_norm lcm lcm_ ldexp ldexp_ log10_ log1p_ log2_ log_
-    logaddexp2 logcumsumexp logdet logit_ lu lu_solve lu_unpack matrix_exp matrix_power max_pool1d
-    max_pool1d_with_indices max_pool2d max_pool3d mvlgamma nan_to_num_ nanmean nanquantile
-    narrow_copy neg_ negative_ nextafter nonzero_static norm_except_dim nuclear_norm orgqr ormqr
-    pairwise_distance pdist permute_copy pinverse pixel_shuffle pixel_unshuffle polar qr quantile
-    rad2deg_ reciprocal_ relu_ renorm rms_norm rot90 round_ rrelu rrelu_ rsqrt_ select_copy
+    is_warn_always_enabled kaiser_window kl_div layer_norm lcm lcm_ ldexp ldexp_ log10_ log1p_
+    log2_ log_ logaddexp2 logcumsumexp logdet logit_ lu lu_solve lu_unpack margin_ranking_loss
+    matrix_exp matrix_power max_pool1d max_pool1d_with_indices max_pool2d max_pool3d mvlgamma
+    nan_to_num_ nanmean nanquantile narrow_copy native_channel_shuffle neg_ negative_ nextafter
+    nonzero_static norm_except_dim nuclear_norm orgqr ormqr pairwise_distance pdist permute_copy
+    pinverse pixel_shuffle pixel_unshuffle poisson_nll_loss polar qr quantile rad2deg_ reciprocal_
+    relu_ renorm rms_norm rot90 round_ rrelu rrelu_ rsqrt_ segment_reduce select_copy
     select_scatter selu selu_ set_autocast_cache_enabled set_autocast_cpu_dtype
     set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype
     set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled
     set_warn_always sigmoid_ sin_ sinc_ sinh_ slice_copy slice_scatter slogdet split_copy
     split_with_sizes split_with_sizes_copy sqrt_ square_ squeeze_copy svd sym_float sym_int sym_ite
     sym_max sym_min sym_not sym_sqrt sym_sum t_copy tan_ tanh_ to_dlpack transpose_copy trapezoid
-    trapz triangular_solve trunc_ unbind_copy unfold_copy unravel_index unsafe_chunk unsafe_split
-    unsafe_split_with_sizes unsqueeze_copy vander vdot view_as_complex_copy view_as_real_copy
-    view_copy vsplit xlogy_
+    trapz triangular_solve triplet_margin_loss trunc_ unbind_copy unfold_copy unravel_index
+    unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_copy vander vdot
+    view_as_complex_copy view_as_real_copy view_copy vsplit xlogy_
     """.split()
 )
 #: The methods that they give to Tensor (the same test).
@@ -253,7 +267,8 @@ def register_rows(methods: bool = True) -> None:
 def attach() -> None:
     """Hang every method on Tensor."""
     for name, target in METHODS.items():
-        put(Tensor, name, target, method=True)
+        if name not in _NO_METHODS:
+            put(Tensor, name, target, method=True)
     for name in LATE_METHODS:
         setattr(Tensor, name, _late_method(name))
 

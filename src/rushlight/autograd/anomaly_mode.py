@@ -80,4 +80,13 @@ def is_anomaly_check_nan_enabled() -> bool:
     return observer.check_nan
 
 
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Switch anomaly mode on or off.
+
+    >>> import rushlight as torch
+    >>> torch.set_anomaly_enabled(False)
+    """
+    _set(enabled, check_nan)
+
+
 set_detect_anomaly.__module__ = detect_anomaly.__module__ = "torch.autograd.anomaly_mode"

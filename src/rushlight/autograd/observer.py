@@ -47,6 +47,7 @@ class Observer:
     def update(self) -> None:
         """Install or remove this object, whichever is due."""
         ctx.anomaly = self if self.anomaly or self.hooked > 0 else None
+        _core.changed_structure()
 
     def __call__(self, node: Node) -> None:
         if self.anomaly:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: that is a window of known memory is None.
 LOWERINGS: dict[str, Callable[[Any, list[Any], list[View | None]], None]] = {}
 
+#: Kind of draw -> ``lower(t, generator, arguments, output)``.
+DRAWS: dict[str, Callable[[Any, Any, list[Any], View], None]] = {}
+
 #: Names of native kernels beside loops and products (`lower/kernels.py` emits them).
 KERNELS: set[str] = set()
 
@@ -39,6 +42,16 @@ def lowering(*names: str) -> Callable[[Any], Any]:
     def register(function: Any) -> Any:
         for name in names:
             LOWERINGS[name] = function
+        return function
+
+    return register
+
+
+def drawing(kind: str) -> Callable[[Any], Any]:
+    """Register a function as the native form of a kind of random numbers."""
+
+    def register(function: Any) -> Any:
+        DRAWS[kind] = function
         return function
 
     return register

@@ -10,8 +10,13 @@ import numpy as np
 
 from .. import _core
 from .._core import MISSING, Tensor, ctx, thread, wrap
+from . import interrupts
+from .gates import gated
 from .ir import View, contiguous_strides
+from .places import bounds
+from .reach import ABSENT
 from .trace import NotReplayable
+from .updates import Groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,9 +128,10 @@ class Text:
         self.lines: list[str] = []
         self.values: dict[str, Any] = {
             "MISS": MISS, "ctx": ctx, "thread": thread, "empty": np.empty, "wrap": wrap,
-            "bump": _core.bump, "same": same,
+            "bump": _core.bump
         }  # fmt: skip
         self._names: dict[int, str] = {}
+        self.held: set[int] = set()
 
     def add(self, *lines: str) -> None:
         self.lines.extend(lines)
@@ -147,19 +153,15 @@ class Text:
         return found
 
 
-def same(now: Any, then: Any) -> bool:
-    """Whether a container has the entries it had: the same objects, or equal numbers and texts."""
-    if type(now) is not type(then) or len(now) != len(then):
-        return False
-    if isinstance(now, dict):
-        if now.keys() != then.keys():
-            return False
-        return all(_alike(now[k], v) for k, v in then.items())
-    return all(map(_alike, now, then))
-
-
-def _alike(a: Any, b: Any) -> bool:
-    return a is b or (type(a) in _PLAIN and type(a) is type(b) and bool(a == b))
+def differs(t: Text, local: str, value: Any) -> str:
+    """A condition: a plain value is not what it was. Zeros differ by their sign."""
+    text = f"type({local}) is not {t.name(type(value))} or "
+    if isinstance(value, float) and value != value:
+        return f"{text}{local} == {local}"
+    text += f"{local} != {t.name(value)}"
+    if isinstance(value, float) and value == 0.0:
+        text += f" or str({local}) != {str(value)!r}"
+    return text
 
 
 def render(executable: Executable) -> Any:
@@ -168,30 +170,118 @@ def render(executable: Executable) -> Any:
     t = Text()
     t.values["E"] = executable
     miss = "return MISS"
+    groups = Groups(executable)
+    written = _written_roots(executable)
+    natives = _natives(t, executable)
+    plan = None
+    if natives is not None and not r.special:
+        plan = gated(executable, t.values.get("CHECK"), natives, groups, written)
+    quick = Text()
+    quick.values, quick._names = t.values, t._names
+    if plan is not None:
+        _quick(quick, executable, plan, groups)
     t.add("if ctx.handler is not None: " + miss)
     t.add(f"if ctx.modes and (thread.grad is not {r.grad} or thread.inference): {miss}"
           if r.grad else f"if thread.grad or thread.inference: {miss}")  # fmt: skip
     t.add(f"if ctx.structure != E.epoch and not E.revalidate(): {miss}")
     arrays = _arguments(t, r)
-    _names(t, r, arrays)
+    _names(t, r.names, r.named, arrays)
     for _, owner, data in executable.fixed:
         t.add(f"if {t.name(owner)}._data is not {t.name(data)}: {miss}")
     _entry(t, executable, arrays)
-    _groups(t, executable)
-    written = _written_roots(executable)
+    _groups(t, groups)
     if written:
         t.values["WRITTEN"] = written
         t.values["shares"] = _shares
         for name in arrays.values():
-            t.add(f"if {name}.base is not None and shares({name}, WRITTEN): {miss}")
-    t.values["LOCK"] = executable.lock
-    t.add(f"if not LOCK.acquire(False): {miss}", "try:")
+            t.add(f"if id({name}) in WRITTEN or {name}.base is not None and "
+                  f"shares({name}, WRITTEN): {miss}")  # fmt: skip
+    if r.sharing:
+        t.values["sharing"], t.values["SHARED"] = sharing, r.sharing
+        held = ", ".join(f"{key!r}: {arrays[key]}" for key in r.sharing if key in arrays)
+        t.add(f"if sharing({{{held}}}) != SHARED: {miss}")
+    # No call stands between the look and the mark, nor between the mark and the block: neither
+    # another thread nor Ctrl-C can come in there.
+    t.values["BUSY"] = [0] if plan is None else plan.gate.busy
+    t.add(f"if BUSY[0]: {miss}", "BUSY[0] = 1", "try:")
+    last = "BUSY[0] = 0"
     body = Text()
     body.values, body._names = t.values, t._names
     _body(body, executable, arrays)
-    t.add(*("  " + line for line in body.lines), "finally:", "  LOCK.release()")
-    _after(t, executable)
+    lines = body.lines or ["pass"]
+    t.add(*("  " + line for line in lines), "finally:", f"  {last}")
+    _after(t, executable, plan is not None)
+    t.lines[:0] = [*watch(t, r), *quick.lines]
+    executable.gate = None if plan is None else plan.gate
     return t.finish(f"plan {r.name}")
+
+
+def watch(t: Text, r: Recording) -> list[str]:
+    """Lines that compare what containers hold, and whether optimizers kept their state."""
+    lines = []
+    for contents in r.contents:
+        lines.append(f"if not {t.name(contents.holds)}(): return MISS")
+    for o in r.optimizers:
+        if o.state:
+            lines.append(f"if len({t.name(o)}.state) != {len(o.state)}: return MISS")
+    return lines
+
+
+def sharing(arrays: dict[Any, Any]) -> dict[Any, Any]:
+    """Which arrays share memory, and where they lie in it: the first of each group and distances."""
+    groups: list[tuple[Any, Any, int, int]] = []
+    found: dict[Any, Any] = {}
+    for key, array in arrays.items():
+        low, high = bounds(array)
+        for first, of, start, end in groups:
+            if low < end and start < high:
+                found[key] = first, low - start, np.shares_memory(array, of)
+                break
+        else:
+            groups.append((key, array, low, high))
+            found[key] = None
+    return found
+
+
+def _natives(t: Text, e: Executable) -> Any:
+    """Bind the native segments; if there is one and nothing else, that one."""
+    address = e.table.__array_interface__["data"][0]
+    first = e.first if e.dynamic else None
+    if e.check is not None:
+        t.values["CHECK"] = e.check.bind(address, first)
+        t.values["FLAGS"] = memoryview(e.flags)  # type: ignore[arg-type]
+        first = None
+    for number, segment in enumerate(e.segments):
+        if segment.host is not None:
+            t.values[f"H{number}"] = segment.host
+        else:
+            t.values[f"N{number}"] = segment.native.bind(address, first)
+            first = None
+    alone = len(e.segments) == 1 and e.segments[0].host is None
+    return t.values["N0"] if alone else None
+
+
+def _quick(t: Text, e: Executable, plan: Any, groups: Groups) -> None:
+    """Lines in front: the gate does the whole call, if it can."""
+    r = e.recording
+    if not r.grad:
+        t.add("if thread.grad or thread.inference: return MISS")
+    if plan.rest:
+        _names(t, plan.rest, r.named, {})
+    for number, always in enumerate(groups.always):
+        if always:
+            t.add(f"if not groups.refresh({number}): return MISS")
+    t.values.update(GATE=plan.call, gate=plan.gate, groups=groups, ADOPT=plan.gate.adopt)
+    t.add(
+        "answer = MISS if kwargs else GATE(args)",
+        "if answer is False:",
+        "  if not groups.renew(): return MISS",
+        "  gate.renew()",
+        "  answer = GATE(args)",
+        "if answer is not MISS and answer is not False:",
+    )
+    _acts(t, e, "  ")
+    t.add("  return answer")
 
 
 def _guard_tensor(t: Text, name: str, value: Tensor) -> str:
@@ -221,71 +311,68 @@ def _arguments(t: Text, r: Recording) -> dict[Any, str]:
             t.add(f"{name} = {expression}")
             arrays["argument", count] = _guard_tensor(t, name, value)
             count += 1
-        elif type(value) in (list, tuple):
+        elif isinstance(value, list | tuple):
             held = f"c{len(t.lines)}"
             t.add(
                 f"{held} = {expression}",
-                f"if type({held}) is not {type(value).__name__} or "
+                f"if type({held}) is not {t.name(type(value))} or "
                 f"len({held}) != {len(value)}: return MISS",
             )
             for i, item in enumerate(value):
                 visit(f"{held}[{i}]", item)
-        elif type(value) is dict:
+        elif isinstance(value, dict):
             held = f"c{len(t.lines)}"
             t.add(
                 f"{held} = {expression}",
-                f"if type({held}) is not dict or {held}.keys() != "
-                f"{t.name(dict(value))}.keys(): return MISS",
+                f"if type({held}) is not {t.name(type(value))} or [*{held}] != "
+                f"{t.name(list(value))}: return MISS",
             )
             for key, item in value.items():
                 visit(f"{held}[{t.name(key)}]", item)
         elif type(value) in _PLAIN:
             held = f"c{len(t.lines)}"
-            t.add(f"{held} = {expression}",
-                  f"if type({held}) is not {t.name(type(value))} or {held} != "
-                  f"{t.name(value)}: return MISS")  # fmt: skip
+            t.add(f"{held} = {expression}", f"if {differs(t, held, value)}: return MISS")
         else:
             t.add(f"if {expression} is not {t.name(value)}: return MISS")
 
     for i, value in enumerate(r.args):
         visit(f"args[{i}]", value)
     if r.kwargs:
-        t.add(f"if kwargs.keys() != {t.name(dict(r.kwargs))}.keys(): return MISS")
+        t.add(f"if [*kwargs] != {t.name(list(r.kwargs))}: return MISS")
     for key, value in r.kwargs.items():
         visit(f"kwargs[{key!r}]", value)
     return arrays
 
 
-def _names(t: Text, r: Recording, arrays: dict[Any, str]) -> None:
+def _names(
+    t: Text, names: Sequence[Any], named: dict[int, int], arrays: dict[Any, str]
+) -> None:
     """Guards on what user code reads by name; tensors there may be other ones on every call."""
-    for number, name in enumerate(r.names):
+    for number, name in enumerate(names):
         container, key, value = name.container, name.key, name.value
         held = t.name(container)
-        if type(container) is dict:
+        if value is ABSENT:
+            t.add(f"if hasattr({held}, {key!r}): return MISS")
+            continue
+        if isinstance(container, dict):
             expression = f"{held}.get({t.name(key)}, MISS)"
         elif type(container) is types.CellType:
             expression = f"{held}.cell_contents"
-        elif type(container) in (list, tuple):
+        elif isinstance(container, list | tuple):
             expression = f"{held}[{key}]"
         else:
             expression = f"{held}.{key}"
-        if isinstance(value, Tensor) and id(value) in r.named:
+        if isinstance(value, Tensor) and id(value) in named:
             local = f"n{number}"
             t.add(f"{local} = {expression}")
-            arrays["named", r.named[id(value)]] = _guard_tensor(t, local, value)
+            arrays["named", named[id(value)]] = _guard_tensor(t, local, value)
         elif isinstance(value, Tensor):
             t.add(f"if {expression} is not {t.name(value)}: return MISS")
         elif type(value) in _PLAIN and value is not None and type(value) is not bool:
             local = f"n{number}"
             t.add(f"{local} = {expression}",
-                  f"if {local} is not {t.name(value)} and (type({local}) is not "
-                  f"{t.name(type(value))} or {local} != {t.name(value)}): return MISS")  # fmt: skip
-        elif type(value) in (list, dict):
-            local = f"n{number}"
-            kept = type(value)(value)
-            t.add(f"{local} = {expression}",
-                  f"if {local} is not {t.name(value)} or not same({local}, "
-                  f"{t.name(kept)}): return MISS")  # fmt: skip
+                  f"if {local} is not {t.name(value)} and ({differs(t, local, value)}): "
+                  "return MISS")  # fmt: skip
         else:
             t.add(f"if {expression} is not {t.name(value)}: return MISS")
 
@@ -300,11 +387,22 @@ def _entry(t: Text, e: Executable, arrays: dict[Any, str]) -> None:
         if not present:
             t.add(f"if {held}._grad is not None: return MISS")
             continue
-        grad = leaf._grad
+        grad = _grad_then(e.recording, leaf) if leaf._grad is None else leaf._grad
         local = f"g{number}"
         t.add(f"{local} = {held}._grad", f"if {local} is None: return MISS")
         if id(leaf) in read and grad is not None:
             arrays["grad", leaf] = _guard_tensor(t, local, grad)
+
+
+def _grad_then(r: Recording, leaf: Any) -> Any:
+    """A tensor like the gradient that a leaf had when the step began, if it has none at the end."""
+    for place in r.program.places.values():
+        if place.storage.kind == "grad" and place.storage.owner is leaf:
+            size = place.storage.dtype.itemsize
+            shape, strides = place.shape, tuple(s * size for s in place.strides)
+            whole = np.empty(place.storage.size, place.storage.dtype)
+            return wrap(np.lib.stride_tricks.as_strided(whole, shape, strides))
+    return None
 
 
 def _leaf(t: Text, r: Recording, leaf: Tensor) -> str:
@@ -315,12 +413,8 @@ def _leaf(t: Text, r: Recording, leaf: Tensor) -> str:
     return t.name(leaf)
 
 
-def _groups(t: Text, e: Executable) -> None:
+def _groups(t: Text, groups: Groups) -> None:
     """Numbers of parameter groups are compared as a whole, and read again where they changed."""
-    from .updates import Groups
-
-    groups = Groups(e)
-    e.group_guard = groups  # type: ignore[attr-defined]
     t.values["groups"] = groups
     for number, group in enumerate(groups.groups):
         t.values[f"G{number}"] = group
@@ -360,28 +454,29 @@ def _body(t: Text, e: Executable, arrays: dict[Any, str]) -> None:
         t.add(f"{local} = {_empty(t, view)}")
         made[id(view.buffer)] = local
     locals_ = [made[id(b)] if id(b) in made else arrays[b.source] for b in e.dynamic]
-    address = e.table.__array_interface__["data"][0]
-    first = e.first if locals_ else None
     passed = f"[{', '.join(locals_)}]" if locals_ else ""
     if e.check is not None:
-        t.values["CHECK"] = e.check.bind(address, first)
-        t.values["FLAGS"] = memoryview(e.flags)  # type: ignore[arg-type]
         wrong = " or ".join(f"FLAGS[{i}]" for i in range(len(e.flags)))
         t.add(f"CHECK({passed})", f"if {wrong}: return MISS")
-        first, passed = None, ""
+        passed = ""
     if any(s.host is not None for s in e.segments):
         inside = ", ".join(
             f"{b.slot}: {local}" for b, local in zip(e.dynamic, locals_, strict=True)
         )
         t.add(f"R = {{{inside}}}")
+    several = len(e.segments) > 1
+    indent = "  " if several else ""
+    if several:
+        t.values["HOLD"], t.values["RELEASE"] = interrupts.hold, interrupts.release
+        t.add("held = HOLD()", "try:")
     for number, segment in enumerate(e.segments):
         if segment.host is not None:
-            t.values[f"H{number}"] = segment.host
-            t.add(f"E.host(H{number}, R)")
+            t.add(f"{indent}E.host(H{number}, R)")
         else:
-            t.values[f"N{number}"] = segment.native.bind(address, first)
-            t.add(f"N{number}({passed})")
-            first, passed = None, ""
+            t.add(f"{indent}N{number}({passed})")
+            passed = ""
+    if several:
+        t.add("finally:", "  RELEASE(held)")
 
 
 def _fresh_views(r: Recording) -> list[tuple[View, str]]:
@@ -402,19 +497,19 @@ def _empty(t: Text, view: View) -> str:
     return f"{made}.transpose({tuple(int(a) for a in np.argsort(order))!r})"
 
 
-def _after(t: Text, e: Executable) -> None:
+def _after(t: Text, e: Executable, adopts: bool) -> None:
     """Gradients, versions, host actions, the result."""
     r = e.recording
+    made: list[str] = []
     for i, (leaf, view) in enumerate(r.gradients):
-        if leaf is None:
-            continue  # saved for the backward plan
+        if leaf is None or view is None:
+            continue  # saved for the backward plan; gone
         held = _leaf(t, r, leaf)
-        if view is None:
-            t.add(f"{held}.__dict__.pop('_grad', None)")
-        elif view is False:
+        if view is False:
             t.add(f"bump({held}._grad)")
         else:
-            t.add(f"{held}._grad = wrap(f{i})")
+            made.append(f"t{i}")
+            t.add(f"{held}._grad = t{i} = wrap(f{i})")
     counted: dict[int, tuple[Any, int]] = {}
     for tensor in r.tracer.bumps:
         found = counted.get(id(tensor), (tensor, 0))
@@ -423,12 +518,26 @@ def _after(t: Text, e: Executable) -> None:
         if id(tensor) in r.internal:
             continue
         for _ in range(times):
-            t.add(f"bump({t.name(tensor)})")
-    for _, act in r.tracer.acts:
-        t.add(f"{t.name(act.act)}()")
+            t.add(f"bump({_leaf(t, r, tensor)})")
+    _acts(t, e, "")
     if r.pair is not None:
         _join(t, e)
-    t.add(f"return {_returned(t, r.template)}")
+    _held_results(t, r)
+    if adopts:
+        t.add(f"answer = {_returned(t, r.template)}", f"ADOPT([{', '.join(made)}], answer)",
+              "return answer")  # fmt: skip
+    else:
+        t.add(f"return {_returned(t, r.template)}")
+
+
+def _acts(t: Text, e: Executable, indent: str) -> None:
+    """Gradients that are gone afterwards, and what schedulers and the like do."""
+    r = e.recording
+    for leaf, view in r.gradients:
+        if leaf is not None and view is None:
+            t.add(f"{indent}{_leaf(t, r, leaf)}.__dict__.pop('_grad', None)")
+    for _, act in r.tracer.acts:
+        t.add(f"{indent}{t.name(act.act)}()")
 
 
 def _join(t: Text, e: Executable) -> None:
@@ -444,9 +553,43 @@ def _join(t: Text, e: Executable) -> None:
     t.add(f"node = PAIR.node([{inputs}], [{saved}], [{kept}], args, kwargs)")
 
 
+def _held_results(t: Text, r: Recording) -> None:
+    """Results that are returned twice, or that the derivative reads, get names."""
+    leaves = list(_results(r.template))
+    for template in {value[0]: (kind, value) for kind, value in leaves}.values():
+        index = template[1][0]
+        saved = f"r{index}" in r.saved
+        if saved or sum(v[0] == index for _, v in leaves) > 1:
+            t.add(f"o{index} = {_returned(t, template)}")
+            t.held.add(index)
+        if saved:
+            t.values["CELL"] = _core.cell_of
+            t.add(f"node.versions.append((CELL(o{index}), 0, r{index}))")
+
+
+def _results(template: Any) -> Any:
+    """The results among what a step returns."""
+    kind, value = template
+    if kind in ("result", "differentiable"):
+        yield template
+    elif kind in ("list", "tuple"):
+        for v in value:
+            yield from _results(v)
+    elif kind == "named":
+        for v in value[1]:
+            yield from _results(v)
+    elif kind == "dict":
+        for _, v in value:
+            yield from _results(v)
+
+
 def _returned(t: Text, template: Any) -> str:
     """An expression for what the step returns."""
     kind, value = template
+    if kind in ("result", "differentiable") and value[0] in t.held:
+        return f"o{value[0]}"
+    if kind == "grad":
+        return f"{t.name(value)}._grad"
     if kind == "result":
         index, edge = value
         if edge is None:

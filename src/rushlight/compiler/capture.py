@@ -8,21 +8,27 @@ eager, with one warning that names the line.
 
 from __future__ import annotations
 
+import inspect
+import sys
 import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import _core
+from .. import _core, _dtypes
 from .._core import Node, Tensor, ctx, thread
 from ..autograd.messages import freed_error
-from . import pairs
-from .audit import Audit, Effect, is_user
-from .executable import Executable
+from . import check, pairs
+from . import rows as rows  # the lowerings register themselves
+from .calling import sharing
+from .audit import Audit, Effect, is_user, shared_suspect
+from .executable import Executable, OutOfMemory
 from .places import Unplaceable, flattened
-from .program import Accumulate, Apply, Read, Register, Write, _tensors
+from .program import Accumulate, Act, Apply, Draw, Read, Register, Write, _tensors
+from .reach import alike
 from .record import Recorder
+from .shells import forget
 from .trace import NotReplayable, Tracer
 
 if TYPE_CHECKING:
@@ -33,7 +39,9 @@ if TYPE_CHECKING:
 #: Plans for one function; a step that needs more stays eager.
 MOST_PLANS = 8
 #: Pairs of recordings that may disagree before a step stays eager.
-MOST_TRIES = 4
+MOST_TRIES, MOST_TURNS = 5, 3
+#: Signatures of arguments that are remembered, and recordings kept while they wait for a second.
+MOST_ENTRIES, MOST_TAKES = 32, 4
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
@@ -45,14 +53,16 @@ class Unsupported(RuntimeError):
 
 
 class Take:
-    """One recorded call."""
+    """One recorded call. `before`: an earlier one, for what it found to be watched."""
 
-    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], before: Take | None = None
+    ) -> None:
         self.args = args
         self.kwargs = kwargs
         self.grad = thread.grad
         self.recorder = CaptureRecorder()
-        self.audit = Audit()
+        self.audit = Audit(None if before is None else before.audit)
         self.result: Any = None
         self.forward = 0
         self.pair: pairs.Pair | None = None
@@ -73,8 +83,8 @@ class Take:
         for i, t in enumerate(_tensors([*self.args, self.kwargs])):
             program.arguments.append(recorder.note(t._data, "argument", i))
         args, kwargs, aliases = pairs.isolated(self.args, self.kwargs)
-        ctx.handler = recorder
         try:
+            ctx.handler = recorder
             with self.audit:
                 result = function(*args, **kwargs)
             self.audit.finish(function, [*self.args, *self.kwargs.values()])
@@ -83,6 +93,8 @@ class Take:
             for t in _tensors([result]):
                 recorder.lift(t._data, t)
             self.forward = len(program.instructions)
+            if any(alias._edge.opened for alias, _ in aliases.values()):
+                recorder.fail("it differentiates through an argument that has a history")
             self.pair = pairs.record_backward(self, result, aliases)
         finally:
             ctx.handler = None
@@ -108,6 +120,9 @@ class Take:
         """Why this call cannot be replayed, or None."""
         if self.recorder.failure is not None:
             return self.recorder.failure
+        touched = self.recorder.touched
+        if touched is not None and any(isinstance(i, Draw) for i in self.program.instructions):
+            return touched
         for effect in self.audit.effects:
             return str(effect)
         return None
@@ -125,6 +140,16 @@ class CaptureRecorder(Recorder):
     def __init__(self) -> None:
         super().__init__()
         self.failure: str | None = None
+        self.touched: str | None = None
+
+    def touches(self, generator: Any, what: str) -> None:
+        """A generator is seeded, or its state is read or set."""
+        if not self.active or threading.get_ident() != self.thread:
+            return
+        if what in ("get_state()", "set_state()"):  # harmless where nothing is drawn
+            self.touched = self.touched or f"a generator's {what}{_user_line()}"
+        else:
+            self.fail(f"a generator's {what}")
 
     def fail(self, what: str) -> None:
         if self.failure is None:
@@ -148,12 +173,23 @@ class CaptureRecorder(Recorder):
         if isinstance(argument, Tensor) or type(scheduler).__name__ == "ReduceLROnPlateau":
             self.fail("scheduler.step(metric) looks at a value")
             return
-        super().scheduler_step(scheduler, argument)
+        if not _nested(scheduler):
+            super().scheduler_step(scheduler, argument)
+
+
+def _nested(scheduler: Any) -> bool:
+    """Whether another schedule makes this one step: the replay of that one will, too."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and not is_user(frame.f_code.co_filename):
+        if frame.f_code.co_name == "step":
+            owner = frame.f_locals.get("self")
+            if owner is not scheduler and hasattr(owner, "last_epoch"):
+                return True
+        frame = frame.f_back
+    return False
 
 
 def _user_line() -> str:
-    import sys
-
     frame: Any = sys._getframe(1)
     while frame is not None:
         if is_user(frame.f_code.co_filename):
@@ -184,6 +220,8 @@ class Recording:
         self.args, self.kwargs, self.grad = take.args, take.kwargs, take.grad
         self.program = program
         self.modules = list(take.audit.modules.values())
+        self.contents = take.audit.contents
+        self.optimizers = _optimizers(program)
         self.named: dict[int, int] = {}
         self.cells: list[Tensor] = []
         self.internal: set[int] = set()
@@ -191,12 +229,20 @@ class Recording:
         self.names = _worth_comparing(take, self.named)
         self.tracer = Tracer(program)
         self.boundary = self.tracer.run(take.forward)
+        self.sharing = _sharing(take, self)
         self.returned: list[Any] = []
         self.results: list[Any] = []
         self.gradients: list[Any] = []
         self.saved: list[str] = []
         self.arguments = list(_tensors([*take.args, take.kwargs]))
+        self._known: dict[int, Any] = {}
+        self._shown: list[Tensor] = []
         self.template = self._template(take.result, take)
+        self._shown.clear()
+        given = {id(t) for t in self.arguments}
+        #: Whether the call does what only Python can do (`gates.py`).
+        self.special = bool(self.sharing) or any(id(t) in given for t in self.tracer.bumps)
+        forget(self)
 
     def _assign(self, roles: dict[int, str]) -> None:
         """What each storage from outside is: a named tensor, a cell, a constant."""
@@ -224,15 +270,26 @@ class Recording:
                     return "argument", i
             if any(c is value for c in self.cells):
                 return "object", value
+            for leaf, _ in self.tracer.gradients.values():
+                if leaf._grad is value:
+                    return "grad", leaf
+            if id(value) in self._known:
+                return self._known[id(value)]
             register = take.recorder._registers.get(id(value._data))
             place = None if register is None else self.program.places.get(register.number)
             if place is None or place.storage.kind not in ("made", "constant"):
                 raise NotReplayable("the step returns a tensor that it did not make")
+            if any(np.shares_memory(value._data, x._data) for x in self._shown):
+                raise NotReplayable("the step returns two tensors that share memory")
+            self._shown.append(value)
             self.returned.append(place)
             number = len(self.returned) - 1
             if self.pair is not None and id(value) in self.pair.outputs:
-                return "differentiable", (number, self.pair.outputs[id(value)])
-            return "result", (number, _spent(value))
+                found: Any = "differentiable", (number, self.pair.outputs[id(value)])
+            else:
+                found = "result", (number, _spent(value))
+            self._known[id(value)] = found
+            return found
         if type(value) is list:
             return "list", [self._template(v, take) for v in value]
         if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -244,6 +301,36 @@ class Recording:
         if type(value) in _PLAIN:
             return "plain", value
         raise NotReplayable(f"the step returns a {type(value).__name__}")
+
+
+def _sharing(take: Take, recording: Recording) -> dict[Any, Any]:
+    """How arguments and named tensors share memory, if that can matter to a replay.
+
+    It matters where some do while recording, and where the step writes to one of them.
+    """
+    arrays: dict[Any, Any] = {}
+    for i, t in enumerate(_tensors([*take.args, take.kwargs])):
+        arrays["argument", i] = t._data
+    for name in take.audit.names.values():
+        if isinstance(name.value, Tensor) and id(name.value) in recording.named:
+            arrays["named", recording.named[id(name.value)]] = name.value._data
+    found = sharing(arrays)
+    if any(value is not None for value in found.values()):
+        return found
+    places = {p.storage.number: p.storage for p in take.program.places.values()}
+    for number in _written(take.program):
+        if places[number].kind in ("argument", "named"):
+            return found
+    return {}
+
+
+def _optimizers(program: Program) -> list[Any]:
+    """The optimizers that a step used."""
+    found = {id(optimizer): optimizer for optimizer, *_ in program.updates}
+    for i in program.instructions:
+        if isinstance(i, Act) and i.what == "zero_grad":
+            found[id(i.owner[0])] = i.owner[0]
+    return list(found.values())
 
 
 def _spent(value: Tensor) -> Any:
@@ -294,6 +381,9 @@ def _worth_comparing(take: Take, named: dict[int, int]) -> list[Any]:
 def agree(a: Take, b: Take) -> str | dict[int, str]:
     """The roles of the storages from outside, or why the takes differ."""
     p, q = a.program, b.program
+    suspect = shared_suspect(a.audit, b.audit)
+    if suspect is not None:
+        return str(suspect)
     if len(p.instructions) != len(q.instructions):
         return "two calls did not do the same operations"
     for i, j in zip(p.instructions, q.instructions, strict=True):
@@ -399,13 +489,12 @@ def _written(program: Program) -> set[int]:
 class Entry:
     """What is known of one signature of a step's arguments."""
 
-    __slots__ = ("calls", "plans", "take", "tries")
+    __slots__ = ("calls", "takes", "tries")
 
     def __init__(self) -> None:
         self.calls = 0
-        self.take: Take | None = None
+        self.takes: list[Take] = []
         self.tries = 0
-        self.plans = 0
 
 
 class Compiled:
@@ -420,24 +509,36 @@ class Compiled:
 
     def slow(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         function = self.function
-        if self.eager is not None or ctx.handler is not None:
+        if self.eager is not None or ctx.handler is not None or ctx.anomaly is not None:
             return function(*args, **kwargs)
         key = _signature(args, kwargs)
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = Entry()
+            entry = self._new_entry(key)
+            if self.eager is not None:
+                return function(*args, **kwargs)
         entry.calls += 1
         if entry.calls == 1 and not self.plans:
             return function(*args, **kwargs)
         if not _recording.acquire(False):  # another thread records: handlers see all threads
             return function(*args, **kwargs)
         try:
-            take = Take(args, kwargs)
+            take = Take(args, kwargs, entry.takes[-1] if entry.takes else None)
             result = take.run(function)
             self._learn(entry, take)
         finally:
             _recording.release()
         return result
+
+    def _new_entry(self, key: Any) -> Entry:
+        """An entry for another signature; those of the past lose what they recorded."""
+        if len(self._entries) >= MOST_ENTRIES:
+            last = next(reversed(self._entries))
+            self._give_up(f"its arguments differ on nearly every call: {_difference(last, key)}")
+        for entry in [*self._entries.values()][:-MOST_TAKES]:
+            entry.takes.clear()
+        entry = self._entries[key] = Entry()
+        return entry
 
     def _learn(self, entry: Entry, take: Take) -> None:
         """Compare a call with the one before; compile if they agree."""
@@ -445,45 +546,94 @@ class Compiled:
         if problem is not None:
             self._give_up(problem)
             return
-        before, entry.take = entry.take, take
-        if before is None:
-            return
-        roles = agree(before, take)
-        if isinstance(roles, str):
-            entry.tries += 1
-            if entry.tries >= MOST_TRIES:
-                self._give_up(roles)
-            return
-        entry.take = None
-        self._install(take, roles)
+        # Calls may take turns, as where gradients are accumulated: one of the last ones must agree.
+        why: Any = None
+        for before in reversed(entry.takes):
+            roles = agree(before, take)
+            if not isinstance(roles, str):
+                entry.takes.remove(before)
+                self._install(take, roles)
+                return
+            why = why or roles
+        entry.takes = [*entry.takes, take][-MOST_TURNS:]
+        entry.tries += why is not None
+        if entry.tries >= MOST_TRIES:
+            self._give_up(why)
 
     def _install(self, take: Take, roles: dict[int, str]) -> None:
         if len(self.plans) >= MOST_PLANS:
             self._give_up(
-                f"it needs more than {MOST_PLANS} plans: an argument, or a value it reads by name, "
-                "differs too often"
+                f"it needs more than {MOST_PLANS} plans: {_other(self.plans[0].recording, take)}"
             )
             return
         try:
             recording = Recording(take, self.function, roles)
             self.plans.insert(0, pairs.executable(recording, take))
-        except NotReplayable as error:
-            self._give_up(str(error))
+        except (NotReplayable, OutOfMemory) as error:
+            self._give_up(str(error), isinstance(error, OutOfMemory))
+        except Exception as error:
+            if check.enabled:
+                raise
+            self._give_up(f"the compiler failed: {type(error).__name__}: {error}")
 
-    def _give_up(self, why: str) -> None:
-        self.eager = why
+    def _give_up(self, why: str, memory: bool = False) -> None:
         name = getattr(self.function, "__qualname__", repr(self.function))
+        if ".py:" not in why:
+            code = getattr(inspect.unwrap(self.function), "__code__", None)
+            if code is not None:
+                why = f"{why} ({code.co_filename}:{code.co_firstlineno})"
+        self.eager = why
+        self._entries.clear()
         if self.fullgraph:
-            raise Unsupported(f"{name} cannot be compiled: {why}")
+            kind = OutOfMemory if memory else Unsupported
+            raise kind(f"{name} cannot be compiled: {why}")
         warnings.warn(
             f"rushlight.compile: {name} runs eagerly, because it cannot be replayed: {why}",
-            UserWarning, stacklevel=4,
+            UserWarning, stacklevel=5,
         )  # fmt: skip
+
+
+def _difference(old: Any, new: Any) -> str:
+    """Which argument made another signature."""
+    for (at, a), (_, b) in zip(_numbered(old[4], old[5]), _numbered(new[4], new[5]), strict=False):
+        if a != b:
+            return f"argument {at} is {_said(b)} after {_said(a)}"
+    return "their number, or the gradient mode"
+
+
+def _numbered(args: Any, kwargs: Any) -> Any:
+    yield from enumerate(args[1])
+    yield from kwargs
+
+
+def _said(key: Any) -> str:
+    if isinstance(key, tuple) and len(key) == 4 and isinstance(key[0], tuple):
+        return f"a tensor of shape {list(key[0])}"
+    if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], type):
+        return f"{key[1]!r}" if key[0] in _PLAIN else f"another {key[0].__name__}"
+    return "another object"
+
+
+def _other(plan: Recording, take: Take) -> str:
+    """What a call has that the last plan does not."""
+    old, new = _signature(plan.args, plan.kwargs), _signature(take.args, take.kwargs)
+    if old != new:
+        return _difference(old, new)
+    values = {n.path: n.value for n in plan.names}
+    for name in take.audit.names.values():
+        before = values.get(name.path, name.value)
+        if before is not name.value and not alike(before, name.value):
+            where = f" ({name.file}:{name.line})" if name.line else ""
+            return f"{name.path}, which it reads by name, differs too often{where}"
+    return "a value it reads by name, or a setting, differs too often"
 
 
 def _signature(args: Any, kwargs: Any) -> Any:
     """What a plan is chosen by, before its own guards: shapes, dtypes, numbers."""
-    return thread.grad, thread.inference, _key(args), _key(kwargs)
+    given = [t._data for t in _tensors([args, kwargs])]
+    shared = tuple(sharing(dict(enumerate(given))).values()) if len(given) > 1 else ()
+    modes = thread.grad, thread.inference, _dtypes.default.dtype, shared
+    return *modes, _key(args), _key(kwargs)
 
 
 def _key(value: Any) -> Any:

@@ -15,6 +15,7 @@ from . import check
 from .capture import Compiled
 from .executable import MISS
 from .explain import Explanation, explanation, source
+from .runtime import ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,4 +95,5 @@ def _call_method(function: Any, owner: Any, *args: Any, **kwargs: Any) -> Any:
 
 def compiled_function(function: Callable[..., Any], fullgraph: bool) -> CompiledFunction:
     """`function`, compiled while it runs."""
+    ahead.begin()
     return CompiledFunction(function, fullgraph)

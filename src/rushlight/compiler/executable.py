@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 MISS = calling.MISS
 
 
+class OutOfMemory(MemoryError):
+    """There is no room for the memory that a plan works in."""
+
+
 class Executable:
     """One compiled path through a step, for one signature of its arguments.
 
@@ -50,6 +54,7 @@ class Executable:
         self.graph = tracer.graph
         self.lock = threading.Lock()
         self.backward: Any = None
+        self.gate: Any = None
         calling.sources(recording, crossing)
         self._compile()
         self.check = self._check_kernel()
@@ -76,10 +81,16 @@ class Executable:
     def _prepare_table(self) -> None:
         """The table of pointers: the arena, fixed buffers, those of the call, flags of checks."""
         slots = self.layout.slots
-        arena = np.empty(self.layout.arena + 128, np.uint8)
+        try:
+            arena = np.empty(self.layout.arena + 128, np.uint8)
+        except MemoryError as error:
+            raise OutOfMemory(
+                f"out of memory: its intermediate results need {self.layout.arena:,} bytes at once"
+            ) from error
         start = -arena.__array_interface__["data"][0] % 64
         self.arena = arena[start : start + self.layout.arena + 64]
-        self.table = np.zeros(2 + len(slots), np.uint64)
+        # The last but one takes the addresses of arrays that no kernel wants (`gates.py`).
+        self.table = np.zeros(3 + len(slots), np.uint64)
         self.table[0] = _address(self.arena)
         self.address = _address(self.table)
         #: The entry from which on a launch writes the addresses of this call's arrays.
@@ -95,6 +106,8 @@ class Executable:
                 self.kept.append(array)
             elif b.source[0] == "scalars":
                 array = self.scalars
+            elif b.source[0] == "engine":
+                array = b.source[1].array
             elif b.source[0] == "cell" and not moves(b):
                 data = b.source[1]._data
                 self.fixed.append((b.slot, b.source[1], data))
@@ -118,6 +131,16 @@ class Executable:
         self.table[-1] = _address(self.flags)
         return build(check_kernels(unique, len(self.table) - 1))
 
+    # ---- for tests: with `plan.GUARD` -----------------------------------------------------------
+
+    def poison(self) -> None:
+        """Fill the arena with bits that are NaN in every float and no sensible integer."""
+        self.arena[:] = 0xFF
+
+    def intact(self) -> bool:
+        """Whether nothing wrote to a guard zone since the arena was filled."""
+        return all((self.arena[a:b] == 0xFF).all() for a, b in self.layout.guards)
+
     # ---- what the rendered function calls ------------------------------------------------------
 
     def revalidate(self) -> bool:
@@ -125,6 +148,8 @@ class Executable:
         if not self.snapshot.holds():
             return False
         self.epoch = ctx.structure
+        if self.gate is not None:
+            self.gate.renew()
         return True
 
     def host(self, equation: Host, arrays: dict[int, Any]) -> None:
@@ -229,11 +254,13 @@ class BackwardExecutable(Executable):
 
     def verify(self, node: Any) -> None:
         """Raise if what the derivative reads was written to since the call."""
-        for i, (cell, version) in enumerate(node.versions):
+        for i, (cell, version, *result) in enumerate(node.versions):
             if cell[0] != version:
                 n = len(self._cells)
-                t = self._cells[i] if i < n else node.arguments[self._given[i - n]]
-                data = t._data if i < n else t
+                if result:
+                    data = result[0]
+                else:
+                    data = self._cells[i]._data if i < n else node.arguments[self._given[i - n]]
                 raise RuntimeError(changed(data, cell[0], version))
 
     def cotangents(self, g: Any) -> list[Any]:

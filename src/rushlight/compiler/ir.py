@@ -387,18 +387,28 @@ def _verify_loop(
                     raise ValueError(f"{e.op} with {len(e.args)} operands: {equation!r}")
 
 
-def walk(expression: Expr) -> Iterator[Expr]:
+def walk(expression: Expr) -> Sequence[Expr]:
     """Every distinct node of an expression, operands first."""
+    if not expression.args:
+        return (expression,)
+    found: list[Expr] = []
     seen: set[int] = set()
-    stack: list[tuple[Expr, bool]] = [(expression, False)]
+    stack: list[Expr | None] = [expression]
+    waiting: list[Expr] = []
     while stack:
-        e, ready = stack.pop()
-        if ready:
-            yield e
+        e = stack.pop()
+        if e is None:
+            found.append(waiting.pop())
         elif id(e) not in seen:
             seen.add(id(e))
-            stack.append((e, True))
-            stack.extend((a, False) for a in e.args)
+            if e.args:
+                waiting.append(e)
+                stack.append(None)
+                stack.extend(e.args)
+            else:
+                found.append(e)
+    return found
+
 
 
 __all__ = [

@@ -32,9 +32,11 @@ class Pair:
         leaves: the tensors that stood for the inputs while the call ran.
         gradients: their registers; None where there is no gradient.
         cotangents: registers of the gradients that come in.
+        doors: the nodes behind which the history of the arguments lies.
     """
 
     def __init__(self) -> None:
+        self.doors: list[Door] = []
         self.outputs: dict[int, int] = {}
         self.tensors: list[Tensor] = []
         self.inputs: list[tuple[str, Any]] = []
@@ -43,12 +45,53 @@ class Pair:
         self.cotangents: list[Any] = []
 
 
-def isolated(args: Any, kwargs: Any) -> tuple[Any, Any, dict[int, tuple[Tensor, Tensor]]]:
-    """The arguments with a leaf in place of every tensor that has a history.
+class Door(Node):
+    """Stands between a recorded call and the history of an argument.
 
-    What lies behind an argument is not this function's business: a parameter that is used there
-    too must not get that gradient twice.
+    What lies behind an argument is not the function's business: a parameter that is used there too
+    must not get that gradient twice. A backward pass inside the call that goes through the door is
+    right, but cannot be replayed.
     """
+
+    __slots__ = ("opened",)
+    opened: bool
+
+    def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
+        self.opened = True
+        return (g,)
+
+    def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
+        self.opened = True
+        return (g,)
+
+
+def door(edge: Any) -> Door:
+    """A door to what lies behind `edge`."""
+    made: Door = _core.new(Door)
+    made._sequence = _core.next_sequence()
+    made.edges = (edge,)
+    made.opened = False
+    return made
+
+
+class closed:
+    """A context in which nothing goes through some doors."""
+
+    def __init__(self, doors: list[Door]) -> None:
+        self.doors = doors
+        self.edges = [d.edges for d in doors]
+
+    def __enter__(self) -> None:
+        for d in self.doors:
+            d.edges = (None,)
+
+    def __exit__(self, *_: Any) -> None:
+        for d, edges in zip(self.doors, self.edges, strict=True):
+            d.edges = edges
+
+
+def isolated(args: Any, kwargs: Any) -> tuple[Any, Any, dict[int, tuple[Tensor, Tensor]]]:
+    """The arguments with a stand-in for every tensor that has a history: see `Door`."""
     aliases: dict[int, tuple[Tensor, Tensor]] = {}
 
     def visit(value: Any) -> Any:
@@ -57,7 +100,7 @@ def isolated(args: Any, kwargs: Any) -> tuple[Any, Any, dict[int, tuple[Tensor, 
                 return value
             found = aliases.get(id(value))
             if found is None:
-                alias = wrap(value._data, LEAF)
+                alias = wrap(value._data, door(value._edge))
                 alias._cell = _core.cell_of(value)
                 found = aliases[id(value)] = alias, value
             return found[0]
@@ -143,9 +186,11 @@ def record_backward(
     cotangents = [wrap(np.ones(t._data.shape, t._data.dtype)) for t in pair.tensors]
     for j, c in enumerate(cotangents):
         pair.cotangents.append(recorder.note(c._data, "cotangent", j))
-    found = engine.gradients_of(
-        pair.tensors, cotangents, pair.leaves, keep=True, create_graph=False, allow_unused=True
-    )
+    pair.doors = [alias._edge for alias, _ in aliases.values() if isinstance(alias._edge, Door)]
+    with closed(pair.doors):
+        found = engine.gradients_of(
+            pair.tensors, cotangents, pair.leaves, keep=True, create_graph=False, allow_unused=True
+        )
     for g in found:
         pair.gradients.append(None if g is None else recorder.lift(g._data).register)
     return pair
@@ -181,23 +226,34 @@ class PairNode(Node):
 class RecordedNode(Node):
     """The derivative of a call that was recorded: it walks the call's own graph."""
 
-    __slots__ = ("pair",)
+    __slots__ = ("pair", "spent")
     pair: Pair
+    spent: bool
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
+        if self.spent:
+            raise freed_error()
         gradients = [wrap(x) for x in _spread(self.pair, g)]
-        found = engine.gradients_of(
-            self.pair.tensors, gradients, self.pair.leaves, keep=True, create_graph=False,
-            allow_unused=True,
-        )  # fmt: skip
+        with closed(self.pair.doors):
+            found = engine.gradients_of(
+                self.pair.tensors, gradients, self.pair.leaves, keep=keep, create_graph=False,
+                allow_unused=True,
+            )  # fmt: skip
+        self.spent = not keep
         return tuple(None if t is None else t._data for t in found)
 
+    def release(self) -> None:
+        self.spent = True
+
     def lifted(self, k: Any, g: Any, keep: bool) -> tuple[Any, ...]:
+        if self.spent:
+            raise freed_error()
         gradients = [k.show(x) for x in _spread(self.pair, g, k)]
-        found = engine.gradients_of(
-            self.pair.tensors, gradients, self.pair.leaves, keep=True, create_graph=True,
-            allow_unused=True,
-        )  # fmt: skip
+        with closed(self.pair.doors):
+            found = engine.gradients_of(
+                self.pair.tensors, gradients, self.pair.leaves, keep=True, create_graph=True,
+                allow_unused=True,
+            )  # fmt: skip
         return tuple(None if t is None else k.hide(t) for t in found)
 
 
@@ -227,6 +283,8 @@ def joined(take: Take) -> Any:
         for kind, value in pair.inputs
     )
     node.pair = pair
+    node.spent = False
+    made: dict[int, Tensor] = {}
     single = len(pair.tensors) == 1
 
     def visit(value: Any) -> Any:
@@ -234,7 +292,10 @@ def joined(take: Take) -> Any:
             number = pair.outputs.get(id(value))
             if number is None:
                 return value
-            return wrap(value._data, node if single else Slot(node, number))
+            if number not in made:
+                made[number] = wrap(value._data, node if single else Slot(node, number))
+                made[number]._cell = _core.cell_of(value)
+            return made[number]
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             return type(value)(*map(visit, value))
         if isinstance(value, list | tuple):
@@ -269,7 +330,7 @@ def executable(recording: Recording, take: Take) -> Executable:
     # The recorded call's own graph and batch go with the recording.
     slim = Pair()
     slim.inputs, slim.outputs = recording.pair.inputs, recording.pair.outputs
-    recording.pair = slim
+    recording.pair = made.backward.pair = slim
     return made
 
 

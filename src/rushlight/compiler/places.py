@@ -75,9 +75,11 @@ class Place:
 def root_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array that owns the memory, as far as NumPy knows."""
     base = array.base
-    while isinstance(base, np.ndarray):
-        array = base
-        base = array.base
+    while base is not None:
+        if isinstance(base, np.ndarray):
+            array = base
+        # as_strided puts an object of its own in between, which has a base as well.
+        base = getattr(base, "base", None)
     return array
 
 

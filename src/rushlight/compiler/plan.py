@@ -7,6 +7,7 @@ which host calls lie between native segments.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .lower.module import BARRIER
 from .lower.target import Target
 from .passes.forward import forward_copies
 from .passes.fuse import fuse
+from .passes.phases import in_phases
 from .passes.simplify import simplify
 from .runtime.engine import build
 
@@ -31,6 +33,11 @@ _ALIGNMENT = 64
 #: of them do not fight for the same lines of the cache.
 _STAGGER = 4096
 
+
+#: Bytes between two buffers of the arena. 0 but in tests: then buffers share no memory, guard zones
+#: lie between them, and `Executable.poison` and `intact` find reads of what nothing wrote and
+#: writes to what is nobody's.
+GUARD = 0
 
 #: Sources of buffers that are other arrays on every call.
 _MOVING = frozenset(
@@ -44,11 +51,15 @@ class Layout:
     Attributes:
         slots: the external buffers, in the order of their entries (from 1 on).
         arena: bytes of the arena.
+        guards: (first, one past the last) byte of the zones that nothing may write to.
     """
 
-    def __init__(self, slots: list[Buffer], arena: int) -> None:
+    def __init__(
+        self, slots: list[Buffer], arena: int, guards: Sequence[tuple[int, int]] = ()
+    ) -> None:
         self.slots = slots
         self.arena = arena
+        self.guards = list(guards)
 
 
 class Segment:
@@ -128,32 +139,57 @@ def place(graph: Graph, groups: Sequence[Any]) -> Layout:
     for number, b in enumerate(slots):
         b.slot = 1 + number
     inside.sort(key=lambda b: (first[id(b)], -b.size))
-    arena = _pack(inside, first, last)
-    return Layout(slots, arena)
+    if GUARD:
+        return Layout(slots, *_apart(inside))
+    return Layout(slots, _pack(inside, first, last))
+
+
+def _apart(inside: list[Buffer]) -> tuple[int, list[tuple[int, int]]]:
+    """Every buffer at a place of its own, with guard zones between them."""
+    guards = []
+    size = 0
+    for b in inside:
+        guards.append((size, size + GUARD))
+        b.offset = size + GUARD
+        nbytes = max(1, b.size) * b.dtype.itemsize
+        size = b.offset + -(-nbytes // _ALIGNMENT) * _ALIGNMENT
+    guards.append((size, size + GUARD))
+    return size + GUARD, guards
 
 
 def _pack(inside: list[Buffer], first: dict[int, int], last: dict[int, int]) -> int:
-    """Offsets in the arena: each buffer takes the lowest gap that is free while it is alive."""
+    """Offsets in the arena, in the order of use or of size, whichever takes less."""
+    orders = inside, sorted(inside, key=lambda b: -b.size * b.dtype.itemsize)
+    packed = [_packed(order, first, last) for order in orders]
+    size, offsets = min(packed, key=lambda found: found[0])
+    for b in inside:
+        b.offset = offsets[id(b)]
+    return size
+
+
+def _packed(
+    order: Sequence[Buffer], first: dict[int, int], last: dict[int, int]
+) -> tuple[int, dict[int, int]]:
+    """Each buffer takes the lowest gap that is free while it is alive: size, offsets."""
     placed: list[tuple[int, int, int, int]] = []  # start, end, first use, last use
+    offsets: dict[int, int] = {}
     size = 0
-    for number, b in enumerate(inside):
+    for number, b in enumerate(order):
         nbytes = max(1, b.size) * b.dtype.itemsize
         need = -(-nbytes // _ALIGNMENT) * _ALIGNMENT
         if need >= _STAGGER:
             need += _ALIGNMENT * (1 + number % 16)
         begin, end = first[id(b)], last[id(b)]
-        busy = sorted(
-            (s, e) for s, e, f, t in placed if f <= end and begin <= t
-        )
         offset = 0
-        for s, e in busy:
-            if offset + need <= s:
-                break
-            offset = max(offset, e)
-        b.offset = offset
-        placed.append((offset, offset + need, begin, end))
+        for s, e, f, t in placed:
+            if f <= end and begin <= t:
+                if offset + need <= s:
+                    break
+                offset = max(offset, e)
+        offsets[id(b)] = offset
+        insort(placed, (offset, offset + need, begin, end))
         size = max(size, offset + need)
-    return size
+    return size, offsets
 
 
 class _Touched:
@@ -244,7 +280,7 @@ def verify_order(groups: Sequence[Any]) -> None:
 def arrange(graph: Graph) -> tuple[Layout, list[Any]]:
     """Optimize, group and place; the groups in the order in which they run."""
     optimize(graph)
-    groups = fuse(graph)
+    groups = in_phases(fuse(graph))
     if check.enabled:
         verify_order(groups)
     return place(graph, groups), groups

@@ -115,7 +115,15 @@ class Read(Instruction):
 class Draw(Apply):
     """Random numbers, from the generator's state at this moment; perhaps into memory there is."""
 
-    __slots__ = ()
+    __slots__ = ("generator", "kind")
+
+    def __init__(
+        self, kind: str, generator: Any, function: Callable[..., Any], arguments: tuple[Any, ...],
+        outputs: tuple[Register | None, ...],
+    ) -> None:  # fmt: skip
+        super().__init__(f"draw {kind}", function, arguments, outputs)
+        self.kind = kind
+        self.generator = generator
 
 
 class Write(Instruction):

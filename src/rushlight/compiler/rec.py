@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._core import FUSED, OPS, Namespace, Node, Tensor, wrap
+from .._core import FUSED, OPS, RAW, Namespace, Node, Tensor, wrap
 from .program import Apply, Register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .record import Recorder
+
+#: Formulas with a kernel of their own that stay one instruction each.
+KEPT = frozenset(("lstm_gradients", "gru_gradients", "rnn_gradients", "attention_gradients"))
 
 
 class Rec:
@@ -93,6 +96,9 @@ class RecNamespace(Namespace):
     def __getattr__(self, name: str) -> Any:
         composed = FUSED.get(name)
         if composed is not None:
+            if name in KEPT:
+                whole = getattr(RAW, name)
+                return lambda *arguments: self._apply(name, whole, arguments)
             return lambda *arguments: composed(self, *arguments)
         row = OPS.get(name)
         if row is None:
@@ -112,10 +118,12 @@ class RecNamespace(Namespace):
         found = function(*[v for v, _ in values])
         templates = tuple(t for _, t in values)
         if isinstance(found, tuple):
-            outputs = tuple(self.recorder.note(np.asarray(f)) for f in found)
+            arrays = [None if f is None else np.asarray(f) for f in found]
+            outputs = tuple(None if a is None else self.recorder.note(a) for a in arrays)
             self.recorder.append(Apply(name, function, templates, outputs))
             return tuple(
-                Rec(self, np.asarray(f), r) for f, r in zip(found, outputs, strict=True)
+                None if r is None else Rec(self, a, r)
+                for a, r in zip(arrays, outputs, strict=True)
             )
         if not _is_number(found):
             found = np.asarray(found)

@@ -205,7 +205,7 @@ class Recorder:
         def again(*found: Any) -> Any:
             return random.draw_array(generator, kind, shape, dtype, found)
 
-        self.append(Draw(f"draw {kind}", again, templates, (register,)))
+        self.append(Draw(kind, generator, again, templates, (register,)))
         return wrap(array)
 
     def draw_into(
@@ -230,7 +230,7 @@ class Recorder:
             random.fill_array(array, generator, kind, found)
             return array
 
-        self.append(Draw(f"draw {kind}", again, (target, *templates), (target,)))
+        self.append(Draw(kind, generator, again, (target, *templates), (target,)))
         return t
 
     def accumulate(self, leaf: Tensor, g: Rec) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, _dtypes
+from .reach import same_plain
 
 if TYPE_CHECKING:
     from .capture import Recording
@@ -18,31 +19,64 @@ _PASSING = frozenset(("_grad", "_views", "_views_alive", "_accumulator"))
 
 
 class Snapshot:
-    """Modules, cells and defaults as they were when a step was recorded."""
+    """Modules, cells, optimizers and defaults as they were when a step was recorded."""
 
     def __init__(self, recording: Recording) -> None:
-        self._modules = [
-            (m, _contents(m)) for m in recording.modules
-        ]
+        self._modules = [(m, module_state(m)) for m in recording.modules]
         self._tensors = [(t, t._edge is not None, _state(t)) for t in recording.cells]
-        self._dtype = _dtypes.default
+        self._optimizers = [(o, _optimizer_state(o)) for o in recording.optimizers]
+        self._dtype = _dtypes.default.dtype
         self._hooks = bool(_core.ctx.hooks)
+        self._everywhere = _everywhere()
 
     def holds(self) -> bool:
         """Whether everything is as it was."""
-        if _dtypes.default is not self._dtype or bool(_core.ctx.hooks) != self._hooks:
+        if _core.ctx.anomaly is not None:
+            return False
+        if _dtypes.default.dtype is not self._dtype or bool(_core.ctx.hooks) != self._hooks:
+            return False
+        if _everywhere() != self._everywhere:
             return False
         for t, requires, state in self._tensors:
-            if (t._edge is not None) is not requires or not _same(_state(t), state):
+            if (t._edge is not None) is not requires or not same(_state(t), state):
                 return False
-        return all(_same(_contents(m), known) for m, known in self._modules)
+        for o, state in self._optimizers:
+            if not same(_optimizer_state(o), state):
+                return False
+        return all(same(module_state(m), known) for m, known in self._modules)
+
+
+def _everywhere() -> list[Any]:
+    """Hooks on all modules and on all optimizers."""
+    from ..nn.modules import _calling
+    from ..optim import optimizer
+
+    found: list[Any] = []
+    for owner in (_calling, optimizer):
+        for name, value in vars(owner).items():
+            if name.startswith("_global") and isinstance(value, dict):
+                found.append(list(value.values()))
+    return found
+
+
+def _optimizer_state(o: Any) -> dict[str, Any]:
+    """Its parameters, the tensors of its state, its hooks; numbers are read on every call."""
+    return {
+        "params": [list(g["params"]) for g in o.param_groups],
+        "groups": list(o.param_groups),
+        "state": [dict(s) for s in o.state.values()],
+        "hooks": [
+            list(v.values()) for k, v in o.__dict__.items() if "hook" in k and isinstance(v, dict)
+        ],
+    }
 
 
 def _state(t: Any) -> dict[str, Any]:
     return {k: _frozen(v) for k, v in t.__dict__.items() if k not in _PASSING}
 
 
-def _contents(module: Any) -> dict[str, Any]:
+def module_state(module: Any) -> dict[str, Any]:
+    """The attributes of a module, dicts and lists by their entries."""
     return {k: _frozen(v) for k, v in module.__dict__.items()}
 
 
@@ -55,13 +89,14 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def _same(now: Any, then: Any) -> bool:
+def same(now: Any, then: Any) -> bool:
+    """Whether two states hold the same objects, or equal numbers and texts."""
     if now is then:
         return True
     if isinstance(now, dict) and isinstance(then, dict):
-        return now.keys() == then.keys() and all(_same(v, then[k]) for k, v in now.items())
+        return list(now) == list(then) and all(same(v, then[k]) for k, v in now.items())
     if isinstance(now, list) and isinstance(then, list):
-        return len(now) == len(then) and all(map(_same, now, then))
+        return len(now) == len(then) and all(map(same, now, then))
     if type(now) in _PLAIN and type(now) is type(then):
-        return bool(now == then)
+        return same_plain(now, then)
     return False

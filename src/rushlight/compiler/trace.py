@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import OPS
 from .builder import (
-    KERNELS, LOWERINGS, Builder, NotLowered, convert_to, lowering, native, numel,
+    DRAWS, KERNELS, LOWERINGS, Builder, NotLowered, convert_to, lowering, native, numel,
 )  # fmt: skip
 from .ir import F64, I64, Buffer, View
 from .program import Accumulate, Act, Apply, Draw, Program, Read, Register, Write
@@ -250,7 +250,21 @@ class Tracer(Builder):
             arguments[0].number == register.number
         )
         values = [target if into and i == 0 else self.argument(a) for i, a in enumerate(arguments)]
-        self.host(instruction.name, instruction.function, values, [target], "random numbers")
+        from .rows.random import words
+
+        lower = DRAWS.get(instruction.kind)
+        before = len(self.graph.equations)
+        why = "random numbers without a native form"
+        if lower is not None:
+            try:
+                lower(self, instruction.generator, values[1:] if into else values, target)
+                return
+            except NotLowered as refusal:
+                del self.graph.equations[before:]
+                why = str(refusal) or why
+        # The state of the generator, too: draws keep their order.
+        outputs: list[View | None] = [target, words(self, instruction.generator)]
+        self.host(instruction.name, instruction.function, values, outputs, why)
 
     def _write(self, instruction: Write) -> None:
         target = self.written(self.view(instruction.target))

@@ -73,6 +73,13 @@ class Groups:
         self.known[number] = [*group.values()]
         return True
 
+    def renew(self) -> bool:
+        """Read the numbers of every group that changed; whether the recorded choices hold."""
+        return all(
+            self.refresh(number) for number, group in enumerate(self.groups)
+            if [*group.values()] != self.known[number]
+        )
+
     def read(self) -> None:
         """Read the numbers that belong to no group."""
         for entry, read in self.loose:

@@ -329,6 +329,8 @@ class _Cohort:
         size = sum(e.data.size for e in entries)
         #: Steps until it is tried to make machine code.
         self.left = REPEATS if size >= WORTH else max(REPEATS, SMALL_WORTH // max(1, size))
+        if native.eager:
+            self.left = 1
 
     def still(self, optimizer: FormulaOptimizer, group: dict[str, Any]) -> bool:
         """Whether its members are still all at the same point."""
@@ -371,8 +373,12 @@ class _Cohort:
     def make_native(self) -> None:
         """Machine code for the steps to come, where there is some and every parameter suits it."""
         kernels = native.parts()
-        if kernels and all(e.flat is not None for e in self.entries):
-            rows = [(e.flat, *e.flats) for e in self.entries]
+        if kernels and all(e.flat is not None or not e.data.size for e in self.entries):
+            nothing = self.plan.cells[:0]
+            rows = [
+                (e.flat, *e.flats) if e.data.size else (nothing,) * (1 + len(e.flats))
+                for e in self.entries
+            ]
             self.native = kernels.updater(self.plan.made, self.plan.dtype, self.plan.cells, rows)
 
 

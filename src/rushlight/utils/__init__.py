@@ -49,3 +49,10 @@ def __getattr__(name: str) -> Any:
 
             return import_module("." + name, __name__)
     raise missing_attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """With the submodules, loaded or not."""
+    files = {name.partition(".")[0] for name in os.listdir(os.path.dirname(__file__))}
+    here = {name for name in globals() if name not in ("Any", "annotations", "missing_attribute")}
+    return sorted({*here, *(name for name in files if not name.startswith("_"))} - {"os"})

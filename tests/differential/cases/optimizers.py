@@ -48,6 +48,13 @@ ASGD(P, lr=0.1, lambd=1e-3, t0=5)
 Rprop(P)
 Rprop(P, lr=0.02, etas=(0.4, 1.3))
 Adafactor(P)
+Adafactor(P, lr=0.1, weight_decay=0.1, d=2.0)
+Adafactor(P, lr=0.1, eps=(1e-4, 0.1), beta2_decay=-0.5, maximize=True)
+Muon([P[0], P[2]])
+Muon([P[0], P[2]], lr=0.01, nesterov=False, momentum=0.5, weight_decay=0.0)
+Muon([P[0], P[2]], lr=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=3)
+Muon(P)
+SparseAdam(P)
 """.strip().splitlines()
 
 SETUP = (

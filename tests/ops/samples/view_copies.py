@@ -17,6 +17,11 @@ for _copy, _view in _VIEWS.items():
     samples(_copy, without=_entry.without)(_entry.function)
 
 
+@samples("detach_copy", refuses=True)
+def detach_copy(draw):
+    return [Sample(draw.normal(3, 4)), Sample(draw.normal()), Sample(draw.normal(0, 2))]
+
+
 @samples("select_scatter", without=("0-d",))
 def select_scatter(draw):
     return [

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .attention import KERNELS as ATTENTION
 from .conv import KERNELS as CONVOLUTIONS
 from .pool import KERNELS as POOLS
+from .random import KERNELS as TWISTERS
+from .recurrent import KERNELS as RECURRENT
 from .scan import KERNELS as SCANS
 from .scatter import KERNELS as SCATTERS
+from .unpool import KERNELS as UNPOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 
 #: Name -> what emits it.
 EMITTERS: dict[str, Callable[[Any, str, Any], Any]] = {
-    **CONVOLUTIONS, **POOLS, **SCANS, **SCATTERS,
+    **ATTENTION, **CONVOLUTIONS, **POOLS, **RECURRENT, **SCANS, **SCATTERS, **TWISTERS,
+    **UNPOOLS,
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from ..ir import Map, Reduce, walk
 from ..loop import Loop, cost, loop_of, phases
 from .axes import Axes, Line, Window, windows_of
 from .folds import Fold, nest, plus, position
+from .known import KNOWN, Lowered, keep, signature, views_of
 from .module import Emitted
 from .source import readable
 from .statements import Statements
@@ -36,13 +37,73 @@ SMALL = 32768
 def lower_loop(equation: Loop | Map | Reduce, name: str, target: Target) -> Emitted:
     """The function that runs a loop."""
     loop = equation if isinstance(equation, Loop) else loop_of(equation)
-    return _Lowering(loop, name, target).emitted()
+    lowered = lower_body(loop, target)
+    return Emitted(
+        loop.origin or name, name, _caller(loop, name, lowered), threads=lowered.threads,
+        flops=lowered.flops, bytes=lowered.bytes, source=lambda: readable(loop, lowered.note),
+        shared=lowered.shared,
+    )  # fmt: skip
+
+
+def lower_body(loop: Loop, target: Target) -> Lowered:
+    """The loops as a function of addresses."""
+    key = signature(loop, target.key)
+    lowered = KNOWN.get(key)
+    if lowered is None:
+        lowered = _Lowering(loop, target).lowered()
+        keep(key, lowered)
+    return lowered
+
+
+def _caller(loop: Loop, name: str, lowered: Lowered) -> str:
+    """The kernel function: it looks up the addresses and calls the loops."""
+    lines = [f"define internal void @{name}(ptr %p, i64 %tid, i64 %nt) {{", "entry:"]
+    if lowered.body:
+        views = list(views_of(loop))
+        arguments = []
+        for i, at in enumerate(lowered.views):
+            v = views[at]
+            b = v.buffer
+            start = v.offset * int(v.dtype.itemsize) + (0 if b.slot else b.offset)
+            lines += [
+                f"  %s{i} = getelementptr i8, ptr %p, i64 {8 * b.slot}",
+                f"  %b{i} = load ptr, ptr %s{i}, align 8",
+                f"  %a{i} = getelementptr i8, ptr %b{i}, i64 {start}",
+            ]
+            arguments.append(f"ptr %a{i}")
+        if lowered.flat is None:
+            arguments += ["i64 %tid", "i64 %nt"]
+        else:
+            arguments += _flat_share(lines, *lowered.flat, lowered.threads)
+        lines.append(f"  call void @{lowered.body}({', '.join(arguments)})")
+    return "\n".join([*lines, "  ret void", "}", *lowered.declared, ""])
+
+
+def _flat_share(lines: list[str], n: int, lanes: int, threads: bool) -> list[str]:
+    """Arguments of a flat loop: this thread's first element, where whole vectors end, its end."""
+    whole = n // lanes * lanes
+    if not threads:
+        return ["i64 0", f"i64 {whole}", f"i64 {n}"]
+    units = -(-n // 64)
+    lines += [
+        f"  %f0 = mul i64 %tid, {units}",
+        "  %f1 = udiv i64 %f0, %nt",
+        "  %low = mul i64 %f1, 64",
+        "  %f2 = add i64 %tid, 1",
+        f"  %f3 = mul i64 %f2, {units}",
+        "  %f4 = udiv i64 %f3, %nt",
+        "  %f5 = mul i64 %f4, 64",
+        f"  %f6 = icmp slt i64 %f5, {n}",
+        f"  %high = select i1 %f6, i64 %f5, i64 {n}",
+        f"  %f7 = icmp slt i64 %high, {whole}",
+        f"  %stop = select i1 %f7, i64 %high, i64 {whole}",
+    ]
+    return ["i64 %low", "i64 %stop", "i64 %high"]
 
 
 class _Lowering(Statements):
-    def __init__(self, loop: Loop, name: str, target: Target) -> None:
+    def __init__(self, loop: Loop, target: Target) -> None:
         self.loop = loop
-        self.name = name
         self.target = target
         self.lines = [Line(s) for s in loop.body]
         self.windows = windows_of(loop, self.lines)
@@ -102,7 +163,7 @@ class _Lowering(Statements):
 
     # The function
 
-    def emitted(self) -> Emitted:
+    def lowered(self) -> Lowered:
         b = self.b
         flat = not self.empty and self._is_flat()
         numbers = ("low", "stop", "high") if flat else ("tid", "nt")
@@ -114,13 +175,10 @@ class _Lowering(Statements):
             else:
                 self._along()
         shared = dict(b.shared)
-        head = f"define internal void @{self.name}(ptr %p, i64 %tid, i64 %nt) {{"
-        lines = [head, "entry:"]
+        name = ""
         if not self.empty:
-            body = self._body_name(numbers)
-            shared[body[0]] = body[1]
-            lines += self._call(body[0], flat)
-        text = "\n".join([*lines, "  ret void", "}", *sorted(b.declared), ""])
+            name, text = self._body_name(numbers)
+            shared[name] = text
         loop = self.loop
         kept, inner = prod(loop.kept), prod(loop.inner)
         flops = 0.0
@@ -137,9 +195,12 @@ class _Lowering(Statements):
                 n for n, k in zip(view.shape, view.strides, strict=True) if k
             ) * view.dtype.itemsize  # fmt: skip
             touched[id(view.buffer), view.offset, view.strides] = size
-        return Emitted(
-            loop.origin or self.name, self.name, text, threads=self.threads, flops=flops,
-            bytes=sum(touched.values()), source=readable(loop, self._note()), shared=shared,
+        where = {(id(v.buffer), v.offset): i for i, v in enumerate(views_of(loop))}
+        length = None if self.vector is None else self.axes.sizes[self.vector]
+        return Lowered(
+            name, shared, sorted(b.declared), [where[key] for key in self.pointers],
+            (length, self.lanes) if flat and length is not None else None,
+            threads=self.threads, flops=flops, bytes=sum(touched.values()), note=self._note(),
         )  # fmt: skip
 
     def _note(self) -> str:
@@ -160,33 +221,6 @@ class _Lowering(Statements):
         rest = f"({', '.join(parameters)}) {{\nentry:\n{self.b.body()}\n  ret void\n}}\n"
         name = "rl.loop." + blake2b(rest.encode(), digest_size=8).hexdigest()
         return name, f"define internal void @{name}{rest}"
-
-    def _call(self, body: str, flat: bool) -> list[str]:
-        """Lines that look up the addresses and call the loops."""
-        b = Builder(self.target, 1)
-        table = Value("%p", "ptr")
-        arguments = []
-        for _, w in self.pointers.values():
-            assert w.buffer is not None
-            slot = b.pointer(table, w.buffer.slot, 8)
-            base = b.set(f"load ptr, ptr {slot.name}, align 8", "ptr", 1, 0)
-            start = w.offset * int(w.dtype.itemsize)
-            start += 0 if w.buffer.slot else w.buffer.offset
-            arguments.append(f"ptr {b.pointer(base, start, 1).name}")
-        if flat:
-            assert self.vector is not None
-            n = self.axes.sizes[self.vector]
-            low, high = self._share(b, -(-n // 64), 64, n)
-            stop: Value | int = n // self.lanes * self.lanes
-            if isinstance(high, Value):
-                stop = b.intrinsic("smin", high, b.const(stop, "i64"))
-                self.b.declared |= b.declared
-            numbers = [v if isinstance(v, int) else v.name for v in (low, stop, high)]
-            arguments += [f"i64 {v}" for v in numbers]
-        else:
-            arguments += ["i64 %tid", "i64 %nt"]
-        lines = [b.body()] if b.body() else []
-        return [*lines, f"  call void @{body}({', '.join(arguments)})"]
 
     def _is_flat(self) -> bool:
         """Whether it is one loop over contiguous elements and single numbers."""

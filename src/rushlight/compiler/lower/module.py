@@ -48,18 +48,17 @@ class Emitted:
         threads: whether several threads share the work; else thread 0 does it alone.
         flops: floating point operations of one run.
         bytes: memory read and written by one run.
-        source: the loops as text for people.
         shared: definitions that other kernels may bring too: name -> text; kept once.
         libraries: the libraries whose functions are called.
     """
 
     __slots__ = (
-        "bytes", "flops", "functions", "libraries", "name", "shared", "source", "text", "threads",
+        "_source", "bytes", "flops", "functions", "libraries", "name", "shared", "text", "threads",
     )  # fmt: skip
 
     def __init__(
         self, name: str, functions: Sequence[str] | str, text: str, *, threads: bool = False,
-        flops: float = 0, bytes: float = 0, source: str = "",
+        flops: float = 0, bytes: float = 0, source: str | Callable[[], str] = "",
         shared: dict[str, str] | None = None, libraries: Sequence[Library] = (),
     ) -> None:  # fmt: skip
         self.name = name
@@ -68,9 +67,14 @@ class Emitted:
         self.threads = threads
         self.flops = flops
         self.bytes = bytes
-        self.source = source
+        self._source = source
         self.shared = shared or {}
         self.libraries = tuple(libraries)
+
+    @property
+    def source(self) -> str:
+        """The loops as text for people."""
+        return self._source if isinstance(self._source, str) else self._source()
 
     def __repr__(self) -> str:
         return f"Emitted({self.name!r})"
@@ -117,33 +121,21 @@ def assemble(parts: Sequence[Emitted | Barrier], target: Target) -> Module:
     """One module that runs `parts` in order.
 
     Barriers between work that only thread 0 does are left out, and so are those at either end:
-    the team gathers there anyway.
+    the team gathers there anyway. Beside work for all threads, small kernels take turns in being
+    done by one thread or another.
     """
-    # What runs: functions with whether all threads call them, None for a barrier.
-    order: list[tuple[str, bool] | None] = []
+    phases: list[Phase] = [[]]
     emitted: list[Emitted] = []
     for part in parts:
         if isinstance(part, Barrier):
-            order.append(None)
+            phases.append([])
             continue
         emitted.append(part)
-        for phase, function in enumerate(part.functions):
-            if phase:
-                order.append(None)
-            order.append((function, part.threads))
-    kept: list[tuple[str, bool] | None] = []
-    wide = waiting = False  # since the last barrier: did all threads work? Is one wanted?
-    for item in order:
-        if item is None:
-            waiting = bool(kept)
-            continue
-        if waiting and (wide or item[1]):
-            kept.append(None)
-            wide = waiting = False
-        # Left out between two pieces of thread 0's work, a barrier is still owed to the others.
-        wide |= item[1]
-        kept.append(item)
-    barriers = sum(item is None for item in kept)
+        for number, function in enumerate(part.functions):
+            if number:
+                phases.append([])
+            phases[-1].append((function, part.threads))
+    phases = [phase for phase in phases if phase]
     shared: dict[str, str] = {}
     libraries: dict[str, Library] = {}
     for part in emitted:
@@ -155,45 +147,56 @@ def assemble(parts: Sequence[Emitted | Barrier], target: Target) -> Module:
     texts = [*shared.values(), *(part.text for part in emitted)]
     for library in libraries.values():
         texts.extend(library.symbols.values())
-    text = finish("\n".join([_step(kept), *texts]), target)
+    step, barriers = _step(phases)
+    text = finish("\n".join([step, *texts]), target)
     return Module(text, libraries, barriers, any(part.threads for part in emitted))
 
 
-def _step(order: Sequence[tuple[str, bool] | None]) -> str:
-    """The function that calls everything."""
+#: Functions that need not wait for each other, with whether all threads call them.
+Phase = list[tuple[str, bool]]
+
+
+def _step(phases: Sequence[Phase]) -> tuple[str, int]:
+    """The function that calls everything, and how many barriers it has."""
     lines = [
         "define void @step(ptr %p, i64 %tid, i64 %nt, ptr %team) {",
-        "  %first = icmp eq i64 %tid, 0",
         "  %alone = icmp eq i64 %nt, 1",
     ]
-    block = 0
-    guarded = False  # inside a block that only thread 0 enters
-    for item in order:
-        if guarded and (item is None or item[1]):
-            lines += [f"  br label %b{block}", f"b{block}:"]
-            block += 1
-            guarded = False
-        if item is None:
-            lines += [
-                f"  br i1 %alone, label %b{block + 1}, label %b{block}",
-                f"b{block}:",
-                "  call void @rushlight_barrier(ptr %team, i64 %nt)",
-                f"  br label %b{block + 1}",
-                f"b{block + 1}:",
-            ]
-            block += 2
+    count = barriers = 0
+
+    def only(condition: str, calls: Sequence[str]) -> None:
+        nonlocal count
+        lines.extend([
+            f"  br i1 {condition}, label %b{count}, label %b{count + 1}", f"b{count}:", *calls,
+            f"  br label %b{count + 1}", f"b{count + 1}:",
+        ])  # fmt: skip
+        count += 2
+
+    before = False  # did several threads work in the phase before?
+    for number, phase in enumerate(phases):
+        wide = any(all_ for _, all_ in phase)
+        if number and (wide or before):
+            only("%several", ["  call void @rushlight_barrier(ptr %team, i64 %nt)"])
+            barriers += 1
+        before = wide
+        single = [f"  call void @{f}(ptr %p, i64 0, i64 1)" for f, all_ in phase if not all_]
+        if not wide:
+            only("%first", single)
             continue
-        function, wide = item
-        if not wide and not guarded:
-            lines += [f"  br i1 %first, label %b{block}, label %b{block + 1}", f"b{block}:"]
-            block += 1
-            guarded = True
-        share = "i64 %tid, i64 %nt" if wide else "i64 0, i64 1"
-        lines.append(f"  call void @{function}(ptr %p, {share})")
-    if guarded:
-        lines += [f"  br label %b{block}", f"b{block}:"]
+        for turn, call in enumerate(single):
+            name = f"t{number}.{turn}"
+            # The last thread first: it is the one that has the least to do elsewhere.
+            lines.append(f"  %{name}.n = urem i64 {turn}, %nt")
+            lines.append(f"  %{name}.l = sub i64 %nt, %{name}.n")
+            lines.append(f"  %{name}.t = sub i64 %{name}.l, 1")
+            lines.append(f"  %{name} = icmp eq i64 %tid, %{name}.t")
+            only(f"%{name}", [call])
+        for f, all_ in phase:
+            if all_:
+                lines.append(f"  call void @{f}(ptr %p, i64 %tid, i64 %nt)")
+    lines[2:2] = ["  %first = icmp eq i64 %tid, 0", "  %several = xor i1 %alone, true"]
     lines += ["  ret void", "}", "declare void @rushlight_barrier(ptr, i64)"]
-    return "\n".join(lines)
+    return "\n".join(lines), barriers
 
 
 def finish(text: str, target: Target) -> str:

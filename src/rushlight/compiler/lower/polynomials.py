@@ -85,8 +85,13 @@ def _exp_of(b: Builder, n: Value, r: Value) -> Value:
 
 
 def exp(b: Builder, x: Value) -> Value:
-    x = _clamp(b, x, *((-104.0, 88.8) if x.kind == "float" else (-746.0, 709.9)))
-    return _exp_of(b, *_reduce(b, x))
+    low, high = (-104.0, 88.8) if x.kind == "float" else (-746.0, 709.9)
+    # Masked scores are -inf: an exponent that ends among the denormal numbers costs a hundred
+    # times as much as another, so what becomes 0 does not take that way.
+    gone = _is(b, "olt", x, low)
+    zero = b.const(0.0, x.kind)
+    x = _clamp(b, b.select(gone, zero, x), low, high)
+    return b.select(gone, zero, _exp_of(b, *_reduce(b, x)))
 
 
 def exp2(b: Builder, x: Value) -> Value:

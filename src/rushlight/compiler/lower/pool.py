@@ -1,8 +1,8 @@
 """Windows of pictures: their largest values with positions, or their sums.
 
 `Kernel("max_pool2d", [x], [values, indices])` (indices may be left out) and
-`Kernel("sum_pool2d", [x], [sums])`, with the attributes kernel, stride, padding and dilation (pairs);
-views are N, C, H, W of any strides. Threads share the planes.
+`Kernel("sum_pool2d", [x], [sums])`, with the attributes kernel, stride, padding and dilation
+(pairs); views are N, C, H, W of any strides. Threads share the planes.
 
 Which pixels a window has is known here, so rows of output are cut into vectors whose windows lie
 inside, loaded as they lie, and others whose pixels are picked one by one. A maximum takes the

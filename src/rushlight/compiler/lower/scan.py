@@ -76,7 +76,7 @@ class _Scan:
         return Emitted(
             self.origin or "scan", self.name, text, threads=self.threads, flops=2 * self.work,
             bytes=self.work * size, shared=dict(b.shared),
-            source=f"running {self.kind} along {self.length} of {prod(self.lines)} lines: {shown}\n",
+            source=f"running {self.kind} of {self.length} in {prod(self.lines)} lines: {shown}\n",
         )  # fmt: skip
 
     def _address(self, view: View) -> Value:

@@ -12,13 +12,15 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ..ir import Equation, Graph, Map, Reduce
-from ..loop import Statement, cost, phases
+from ..loop import Statement, phases
 from .group import Access, Group, Line, group_of, parts_of, refine
 from .parts import split_reductions
 from .reuse import reuse
 
 if TYPE_CHECKING:
-    from ..ir import Buffer
+    from collections.abc import Iterable
+
+    from ..ir import Buffer, View
 
 #: Larger loops are not fused further: their values would no longer fit the registers.
 MOST_WINDOWS = 64
@@ -47,36 +49,47 @@ class _Item:
     """
 
     __slots__ = (
-        "elided", "equation", "group", "number", "place", "readers", "reads", "writers", "writes",
+        "_singles", "elided", "equation", "group", "number", "place", "reads", "writes",
     )  # fmt: skip
 
     def __init__(self, equation: Equation) -> None:
         self.equation = equation
         self.group = group_of(equation) if isinstance(equation, Map | Reduce) else None
         self.number = self.group is not None and self.group.shape == ()
-        self.reads = list(equation.reads())
-        self.writes = list(equation.writes())
-        self.readers = {id(v.buffer) for v in self.reads}
-        self.writers = {id(v.buffer) for v in self.writes}
+        self.reads = _by_buffer(equation.reads())
+        self.writes = _by_buffer(equation.writes())
         self.elided: set[Buffer] = set()
         self.place = 1 << 62
+        self._singles: list[Group] | None = None
+
+    def singles(self) -> list[Group]:
+        """A group for each of its statements, as they were before they were joined."""
+        if self._singles is None:
+            assert self.group is not None
+            lines = self.group.lines
+            self._singles = (
+                [self.group] if len(lines) == 1 else [group_of(x.equation) for x in lines]
+            )
+        return self._singles
 
     def take(self, group: Group, other: _Item) -> None:
         self.group = group
-        self.reads += other.reads
-        self.writes += other.writes
-        self.readers |= other.readers
-        self.writers |= other.writers
+        self._singles = None
+        for mine, its in ((self.reads, other.reads), (self.writes, other.writes)):
+            for buffer, views in its.items():
+                mine.setdefault(buffer, []).extend(views)
 
     def conflicts(self, later: _Item) -> bool:
         """Whether both must keep their order."""
-        if not (self.writers & later.readers or self.writers & later.writers
-                or self.readers & later.writers):  # fmt: skip
-            return False
-        for v in later.writes:
-            if any(v.overlaps(w) for w in self.writes) or any(v.overlaps(r) for r in self.reads):
-                return True
-        return any(v.overlaps(w) for v in later.reads for w in self.writes)
+        return (
+            _meet(self.writes, later.reads) or _meet(self.writes, later.writes)
+            or _meet(self.reads, later.writes)
+        )  # fmt: skip
+
+    @property
+    def buffers(self) -> set[int]:
+        """The buffers that it touches."""
+        return self.reads.keys() | self.writes.keys()
 
     def finish(self) -> Equation:
         if self.group is None:
@@ -85,6 +98,25 @@ class _Item:
         loop.elided = self.elided
         reuse(loop)
         return loop
+
+
+def _by_buffer(views: Iterable[View]) -> dict[int, list[View]]:
+    found: dict[int, list[View]] = {}
+    for v in views:
+        found.setdefault(id(v.buffer), []).append(v)
+    return found
+
+
+def _meet(a: dict[int, list[View]], b: dict[int, list[View]]) -> bool:
+    """Whether views of two lists may touch the same memory."""
+    if len(a) > len(b):
+        a, b = b, a
+    for buffer, mine in a.items():
+        for v in mine if buffer in b else ():
+            for w in b[buffer]:
+                if v is w or v.overlaps(w):
+                    return True
+    return False
 
 
 # ---------------------------------------------------------------------------------------------
@@ -106,7 +138,7 @@ class _Order:
         """The items that touch a buffer of `made`, latest first: only those can conflict."""
         found = {
             id(item): item
-            for number in made.readers | made.writers for item in self.touching.get(number, ())
+            for number in made.buffers for item in self.touching.get(number, ())
             if item.place < made.place
         }  # fmt: skip
         return sorted(found.values(), key=lambda item: -item.place)
@@ -123,7 +155,7 @@ class _Order:
         self._touch(made, made)
 
     def _touch(self, item: _Item, made: _Item) -> None:
-        for number in made.readers | made.writers:
+        for number in made.buffers:
             items = self.touching.setdefault(number, [])
             if item not in items:
                 items.append(item)
@@ -152,16 +184,16 @@ class _Order:
                 self.items.remove(item)
                 for place in range(item.place, len(self.items)):
                     self.items[place].place = place
-                for number in item.readers | item.writers:
+                for number in item.buffers:
                     self.touching[number].remove(item)
 
     def _try(self, item: _Item, made: _Item) -> bool:
         assert item.group is not None and made.group is not None
-        group: Group | None = item.group
-        for line in made.group.lines:
-            group = None if group is None else _joined(group, group_of(line.equation))
-        if group is None:
-            return False
+        group = item.group
+        for one in made.singles():
+            group = _joined(group, one)
+            if group is None:
+                return False
         item.take(group, made)
         self._touch(item, made)
         return True
@@ -169,11 +201,11 @@ class _Order:
 
 def _shares(item: _Item, made: _Item) -> bool:
     """Whether both touch an array (numbers do not count)."""
-    common = (item.readers | item.writers) & (made.readers | made.writers)
-    return bool(common) and any(
-        id(v.buffer) in common and v.size > 1 and any(v.strides)
-        for v in (*made.reads, *made.writes)
-    )
+    for buffer in item.buffers & made.buffers:
+        for views in (made.reads, made.writes):
+            if any(v.size > 1 and any(v.strides) for v in views.get(buffer, ())):
+                return True
+    return False
 
 
 def _joined(group: Group, other: Group) -> Group | None:
@@ -187,19 +219,19 @@ def _joined(group: Group, other: Group) -> Group | None:
         result = _with_fold(group, other)
     if result is None:
         return None
-    windows = sum(len(x.inputs) + len(x.outputs) for x in result.lines)
-    if result.shape and windows > MOST_WINDOWS:
+    if result.shape and sum(x.windows for x in result.lines) > MOST_WINDOWS:
         distinct = {
             (id(v.buffer), v.offset, v.strides)
             for x in result.lines for v in (*x.inputs, *x.outputs)
         }  # fmt: skip
         if len(distinct) > MOST_WINDOWS:
             return None
-    if result.shape and sum(cost(x.expressions) for x in result.lines) > MOST_COST:
+    if result.shape and sum(x.cost for x in result.lines) > MOST_COST:
         return None
     new = result.lines[-1]
-    if not all(_aligned(result, x, new) for x in result.lines[:-1]):
-        return None
+    for x in result.lines[:-1]:
+        if not x.buffers.isdisjoint(new.buffers) and not _aligned(result, x, new):
+            return None
     return result if _worthwhile(result) else None
 
 
@@ -212,7 +244,8 @@ def _with_map(group: Group, other: Group) -> Group | None:
             return None
         group, other = group.refined(shape), other.refined(shape)
         line = other.lines[0]
-        line.inner = group.folded
+        if line.inner != group.folded:
+            line = line.again(group.folded)
         return Group(shape, group.axes, [*group.lines, line], group.folded)
     if not group.folded or prod(other.shape) != prod(group.kept):
         return None
@@ -239,19 +272,18 @@ def _with_fold(group: Group, other: Group) -> Group | None:
         if group.axes != other.axes:
             return None
         return Group(shape, group.axes, [*group.lines, *other.lines], True)
-    lines = []
-    for x in group.lines:
-        again = Line(x.equation, x.inputs, x.outputs, x.expressions, True, None)
-        lines.append(again)
+    lines = [x.again(True) for x in group.lines]
     return Group(shape, other.axes, [*lines, *other.lines], True)
 
 
 def _aligned(group: Group, first: Line, second: Line) -> bool:
     """Whether two statements touch what both touch at the same places."""
-    for a in first.accesses():
-        for b in second.accesses():
-            if (a.store or b.store) and a.view.overlaps(b.view) and not _same(group, a, b):
-                return False
+    before = first.accesses()
+    for buffer, mine in second.accesses().items():
+        for a in before.get(buffer, ()):
+            for b in mine:
+                if (a.store or b.store) and a.view.overlaps(b.view) and not _same(group, a, b):
+                    return False
     return True
 
 
@@ -290,7 +322,7 @@ def _elide(graph: Graph, order: _Order) -> None:
             continue
         lines = item.group.lines
         when = phases([_statement(x) for x in lines])
-        for buffer in {v.buffer for v in item.writes}:
+        for buffer in {v.buffer for views in item.writes.values() for v in views}:
             if (
                 buffer.source is None and buffer.constant is None and id(buffer) not in wanted
                 and len(order.touching[id(buffer)]) == 1 and _in_registers(buffer, lines, when)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..ir import Map, Reduce, View
-from ..loop import Loop, Statement, reindex, separated, tables_of
+from ..loop import Loop, Statement, cost, reindex, separated, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,11 +28,14 @@ class Access:
 class Line:
     """A statement of a group, its axes in the group's order."""
 
-    __slots__ = ("equation", "expressions", "fold", "inner", "inputs", "outputs", "tables")
+    __slots__ = (
+        "_accesses", "_cost", "buffers", "equation", "expressions", "fold", "inner", "inputs",
+        "outputs", "tables", "windows",
+    )  # fmt: skip
 
     def __init__(
         self, equation: Map | Reduce, inputs: list[View], outputs: list[View],
-        expressions: list[Expr], inner: bool, fold: str | None,
+        expressions: list[Expr], inner: bool, fold: str | None, old: Line | None = None,
     ) -> None:  # fmt: skip
         self.equation = equation
         self.inputs = inputs
@@ -40,14 +43,42 @@ class Line:
         self.expressions = expressions
         self.inner = inner
         self.fold = fold
-        self.tables = tables_of(expressions)
+        self.windows = len(inputs) + len(outputs)
+        self._accesses: dict[int, list[Access]] | None = None
+        if old is not None:  # the same statement, its axes split
+            self.tables, self._cost, self.buffers = old.tables, old._cost, old.buffers
+        else:
+            self.tables = tables_of(expressions)
+            self._cost = -1.0
+            self.buffers = frozenset(id(v.buffer) for v in (*inputs, *outputs))
 
-    def accesses(self) -> list[Access]:
-        row = not self.inner
-        return [
-            *(Access(v, False, row, i in self.tables) for i, v in enumerate(self.inputs)),
-            *(Access(v, True, row or self.fold is not None, False) for v in self.outputs),
-        ]
+    @property
+    def cost(self) -> float:
+        """Roughly how many instructions an index takes."""
+        if self._cost < 0:
+            self._cost = cost(self.expressions)
+        return self._cost
+
+    def again(self, inner: bool) -> Line:
+        """The same statement, over the inner axes or not."""
+        return Line(
+            self.equation, self.inputs, self.outputs, self.expressions, inner, self.fold, self
+        )
+
+    def accesses(self) -> dict[int, list[Access]]:
+        """What it touches, by buffer."""
+        if self._accesses is None:
+            row = not self.inner
+            self._accesses = found = {}
+            for i, v in enumerate(self.inputs):
+                found.setdefault(id(v.buffer), []).append(
+                    Access(v, False, row, i in self.tables)
+                )
+            for v in self.outputs:
+                found.setdefault(id(v.buffer), []).append(
+                    Access(v, True, row or self.fold is not None, False)
+                )
+        return self._accesses
 
 
 class Group:
@@ -96,7 +127,7 @@ class Group:
                 [_split(v, rows if line.fold else mapping,
                         tuple(shape[a] for a in kept) if line.fold else sizes)
                  for v in line.outputs],
-                [reindex(e, mapping) for e in line.expressions], line.inner, line.fold,
+                [reindex(e, mapping) for e in line.expressions], line.inner, line.fold, line,
             ))  # fmt: skip
         return Group(shape, axes, lines, self.folded)
 

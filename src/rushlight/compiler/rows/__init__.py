@@ -4,9 +4,11 @@ A row without one runs as a NumPy call inside the compiled step.
 """
 
 from . import (
+    attention,
     composed,
     convolution,
     copying,
+    counting,
     cumulative,
     indexing,
     losses,
@@ -15,6 +17,7 @@ from . import (
     pointwise_special,
     pooling,
     products,
+    random,
     rearranging,
     recurrent,
     reductions,
@@ -24,7 +27,7 @@ from . import (
 )
 
 __all__ = [
-    "composed", "convolution", "copying", "cumulative", "indexing", "losses", "norms", "pointwise",
-    "pointwise_special", "pooling", "products", "rearranging", "recurrent", "reductions",
-    "resampling", "scattering", "softmax",
+    "attention", "composed", "convolution", "copying", "counting", "cumulative", "indexing",
+    "losses", "norms", "pointwise", "pointwise_special", "pooling", "products", "random",
+    "rearranging", "recurrent", "reductions", "resampling", "scattering", "softmax",
 ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -109,40 +108,3 @@ def cdist(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     t.reduce("sum", total, shape, (len(shape) - 1,), [left, right],
              lambda a, b: (a - b) * (a - b))  # fmt: skip
     t.map(out, [total], k.sqrt)
-
-
-@lowering("attention")
-def attention(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
-    """``softmax(q k^T scale) v``; the weights are kept for the derivative."""
-    q, key, v, hidden, blind, scale = arguments
-    out, weights = (*outputs, None)[:2]
-    lead = (out if out is not None else v).shape[:-2]
-    work = computed(q.dtype)
-    if weights is None or weights.dtype != work:
-        scores = t.temporary((*lead, q.shape[-2], key.shape[-2]), work)
-    else:
-        scores = weights
-    shape = scores.shape
-    t.gemm(q, key.transpose(), scores)
-    kept = (*shape[:-1], 1)
-    high, total = t.temporary(kept, work), t.temporary(kept, work)
-
-    def scaled(s: Value, *mask: Value) -> Value:
-        s = s * scale
-        return k.select(mask[0], -math.inf, s) if mask else s
-
-    masks = [] if hidden is None else [hidden]
-    t.map(scores, [scores, *masks], scaled)
-    t.reduce("max", high, shape, (len(shape) - 1,), [scores], lambda s: s, keepdim=True)
-    t.reduce("sum", total, shape, (len(shape) - 1,), [scores, high], lambda s, h: k.exp(s - h),
-             keepdim=True)  # fmt: skip
-
-    def share(s: Value, h: Value, n: Value, *rest: Value) -> Value:
-        w = k.exp(s - h) / n
-        return k.select(rest[0], 0, w) if rest else w
-
-    t.map(scores, [scores, high, total, *([] if blind is None else [blind])], share)
-    if out is not None:
-        t.gemm(scores, v, out)
-    if weights is not None and weights is not scores:
-        t.map(weights, [scores], lambda w: w)

@@ -73,8 +73,13 @@ def flip(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
 def roll(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     x, shifts, dims = arguments
     out = _only(outputs)
-    if not dims or not x.size:
-        raise NotLowered("roll of the flattened tensor")
+    if not x.size:
+        return
+    if not dims:
+        x, wide = t.reshaped(x, (x.size,)), out.reshape((x.size,))
+        if wide is None:
+            raise NotLowered("a roll into a strided result")
+        out, dims = wide, (0,)
     regions = [(x, out)]
     for shift, d in zip(shifts, dims, strict=True):
         n = x.shape[d]
@@ -253,7 +258,7 @@ def sum_to(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     target = out
     for axis in sorted((a - lead for a in axes if a >= lead), reverse=True):
         target = target.drop(axis)
-    t.reduce("sum", target, x.shape, axes, [x], lambda v: v)
+    t.reduce("any" if out.dtype == BOOL else "sum", target, x.shape, axes, [x], lambda v: v)
 
 
 @lowering("as_strided_adjoint")

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..expressions import Value, index, k
 from ..ir import View
-from ..trace import LOWERINGS, NotLowered, Tracer, lowering
+from ..trace import NotLowered, Tracer, lowering
 from .copying import _only, element
 from .ranges import range_of
 
@@ -180,7 +180,7 @@ class Places:
             checked(t, i, self.x_shape[place], -self.x_shape[place])
 
 
-def _read(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
+def read_places(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     x, *indices, places = arguments
     out = _only(outputs)
     p = Places(x.shape, indices, places)
@@ -198,7 +198,3 @@ def _read(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
         return element(0, x, coordinates)
 
     t.gather_map(t.reshaped(out, p.shape), x, p.indices, formula)
-
-
-for _count in range(1, 7):
-    LOWERINGS[f"index{_count}"] = _read

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ..expressions import Value, constant, k
-from ..ir import BOOL, View
+from ..ir import BOOL, View, computed
 from ..trace import LOWERINGS, NotLowered, Tracer
 
 if TYPE_CHECKING:
@@ -29,6 +29,12 @@ def _is_integer(x: Any) -> bool:
 
 def relu(x: Value) -> Value:
     return k.select(x <= 0, 0, x)
+
+
+def threshold_backward(g: Value, result: Value) -> Value:
+    if result.dtype == BOOL:
+        raise NotLowered("the slope of relu over bools")
+    return k.select(result <= 0, 0, g)
 
 
 def sign(x: Value) -> Value:
@@ -205,8 +211,8 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "reciprocal": lambda x: k.reciprocal(x),
     "maximum": lambda x, y: k.max(x, y),
     "minimum": lambda x, y: k.min(x, y),
-    "fmax": lambda x, y: k.fmax(x, y),
-    "fmin": lambda x, y: k.fmin(x, y),
+    "fmax": lambda x, y: (x | y) if _bools(x, y) else k.fmax(x, y),
+    "fmin": lambda x, y: (x & y) if _bools(x, y) else k.fmin(x, y),
     "clamp_min_tensor": lambda x, y: k.max(x, y),
     "clamp_max_tensor": lambda x, y: k.min(x, y),
     "clamp_below": lambda x, y: k.max(x, y),
@@ -238,7 +244,7 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "rint": _no_integers(lambda x: k.round(x)),
     "frac": lambda x: x - k.trunc(x),
     "relu": relu,
-    "threshold_backward": lambda g, result: k.select(result <= 0, 0, g),
+    "threshold_backward": threshold_backward,
     "keep_where": keep_where,
     "silu": silu,
     "silu_slope": silu_slope,
@@ -323,8 +329,13 @@ def _lower(name: str, formula: Callable[..., Any]) -> Callable[..., None]:
             t.map(outputs[0], inputs, lambda *v: formula(None, *v, *numbers))
             return
         order = [isinstance(a, View) for a in arguments]
+        out = next(o for o in outputs if o is not None)
+        # Functions of integers compute in the dtype of their result.
+        floats = out.dtype.kind in "fV" and all(v.dtype.kind in "iub" for v in inputs)
 
         def merged(*values: Any) -> Any:
+            if floats:
+                values = tuple(v.cast(computed(out.dtype)) for v in values)
             found, rest = iter(values), iter(numbers)
             return formula(*[next(found) if is_view else next(rest) for is_view in order])
 

@@ -17,7 +17,7 @@ from .copying import _only, element
 from .indexing import checked
 from .scattering import scatter
 
-KERNELS.update(("max_pool2d", "sum_pool2d"))
+KERNELS.update(("max_pool2d", "max_pool2d_back", "sum_pool2d"))
 
 Ints = tuple[int, ...]
 
@@ -80,7 +80,31 @@ def _inside(t: Tracer, indices: View, plane: int) -> None:
 @lowering("max_pool_scatter")
 def max_pool_scatter(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     g, indices, spatial = arguments
-    _place(t, g, indices, _only(outputs), len(spatial), "add")
+    out = _only(outputs)
+    pooled = _pooled(t, indices)
+    if pooled is not None and _apart(pooled, g, indices, out):
+        g, indices, target = (_pictures(v) for v in (g, indices, out))
+        if g.strides[3] != 1 and g.shape[3] > 1:
+            g = t.contiguous(g)
+        t.kernel("max_pool2d_back", [g, indices], [target], kernel=pooled.attributes["kernel"])
+        return
+    _place(t, g, indices, out, len(spatial), "add")
+
+
+def _apart(pooled: Kernel, g: View, indices: View, out: View) -> bool:
+    """Whether windows do not overlap, so that every pixel can be written once."""
+    known, x = pooled.attributes, pooled.inputs[0]
+    (kh, kw), shown = known["kernel"], pooled.outputs[1]
+    return (
+        known["kernel"] == known["stride"] and known["padding"] == (0, 0)
+        and known["dilation"] == (1, 1) and kw <= 2 and g.ndim in (3, 4)
+        and indices.size == shown.size and indices.shape == shown.shape[-indices.ndim :]
+        and indices.strides == shown.strides[-indices.ndim :]
+        and g.shape == indices.shape and x.shape[2:] == out.shape[-2:]
+        and g.shape[-2] * kh <= out.shape[-2] and g.shape[-1] * kw <= out.shape[-1]
+        and g.dtype.char in "fd" and indices.dtype == np.int64
+        and all(v.strides[-1] == 1 for v in (indices, out)) and x.size > 0
+    )  # fmt: skip
 
 
 @lowering("max_unpool2d", "max_unpool3d")
@@ -135,8 +159,8 @@ def _divisor(
     if override is not None:
         return override
     rows, columns = (
-        _counts(n, *numbers, padded)
-        for n, *numbers in zip(shape, kernel, stride, padding, out, strict=True)
+        _counts(n, k_, s, p, m, padded)
+        for n, k_, s, p, m in zip(shape, kernel, stride, padding, out, strict=True)
     )
     counts = np.multiply.outer(rows, columns)
     first = int(counts.flat[0])

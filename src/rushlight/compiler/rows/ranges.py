@@ -22,9 +22,8 @@ def _along(arguments: list[Any], dim: Any) -> int:
     return int(x.shape[dim]) if x.ndim else 1
 
 
-def _plane(arguments: list[Any]) -> int:
-    x, kernel = arguments[:2]
-    return prod(x.shape[x.ndim - len(kernel) :])
+def _plane(rank: int) -> Callable[[list[Any]], int]:
+    return lambda arguments: prod(arguments[0].shape[-rank:])
 
 
 #: Host calls that give positions: row -> (number of that output, arguments -> how many there are).
@@ -41,12 +40,12 @@ POSITIONS: dict[str, tuple[int, Callable[[list[Any]], int]]] = {
     "min_dim": (1, lambda a: _along(a, a[1])),
     "argmax": (0, lambda a: _along(a, a[1]) if a[1] is not None else a[0].size),
     "argmin": (0, lambda a: _along(a, a[1]) if a[1] is not None else a[0].size),
-    "max_pool2d_with_indices": (1, _plane),
-    "max_pool3d_with_indices": (1, _plane),
-    "adaptive_max_pool2d": (1, _plane),
-    "adaptive_max_pool3d": (1, _plane),
-    "fractional_max_pool2d": (1, _plane),
-    "fractional_max_pool3d": (1, _plane),
+    "max_pool2d_with_indices": (1, _plane(2)),
+    "max_pool3d_with_indices": (1, _plane(3)),
+    "adaptive_max_pool2d": (1, _plane(2)),
+    "adaptive_max_pool3d": (1, _plane(3)),
+    "fractional_max_pool2d": (1, _plane(2)),
+    "fractional_max_pool3d": (1, _plane(3)),
 }
 
 

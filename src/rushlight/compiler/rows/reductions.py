@@ -166,6 +166,10 @@ def logsumexp(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> No
     x, dims, keepdim = arguments
     out = _only(outputs)
     axes = _axes(x, dims)
+    if x.dtype.kind in "iub":
+        wide = t.temporary(x.shape, computed(out.dtype))
+        t.map(wide, [x], _same)
+        x = wide
     if not axes:
         t.map(out, [x], _same)
         return

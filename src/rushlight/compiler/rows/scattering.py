@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expressions import index, k
+from ..expressions import Value, index, k
 from ..ir import View, computed
 from ..trace import KERNELS, LOWERINGS, NotLowered, Tracer, lowering
 from .copying import _only
@@ -252,9 +252,32 @@ def _backward(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> No
     _put(t, out, t.reshaped(g, p.shape), indices, places, "add")
 
 
+def _under_mask(
+    t: Tracer, out: View, x: View, value: Any, indices: list[View], places: Any
+) -> bool:
+    """One value wherever a mask is True: an elementwise loop, if it is that."""
+    mask = indices[0]
+    if len(indices) != 1 or mask.dtype.kind != "b" or not mask.ndim:
+        return False
+    if isinstance(value, View):
+        if value.size != 1:
+            return False
+        value = t.reshaped(value, ())
+    for _ in range(x.ndim - mask.ndim - places[0]):
+        mask = mask.unsqueeze(-1)
+    t.map(out, [x, mask, value], lambda v, m, new: k.select(m, _like(new, v), v))
+    return True
+
+
+def _like(new: Any, v: Value) -> Any:
+    return new.cast(v.dtype) if isinstance(new, Value) else new
+
+
 def _clear(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     x, *indices, places = arguments
     out = _only(outputs)
+    if _under_mask(t, out, x, 0, indices, places):
+        return
     t.map(out, [x], lambda v: v)
     _put(t, out, None, indices, places, "set")
 
@@ -262,6 +285,8 @@ def _clear(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
 def _index_put(t: Tracer, arguments: list[Any], outputs: list[View | None]) -> None:
     x, values, *indices, places, accumulate = arguments
     out = _only(outputs)
+    if not accumulate and _under_mask(t, out, x, values, indices, places):
+        return
     t.map(out, [x], lambda v: v)
     _put(t, out, values, indices, places, "add" if accumulate else "set")
 

@@ -30,6 +30,7 @@ FIELDS = (
     "inputs", "input_count", "gradients", "gradient_count", "results", "result_count", "bumps",
     "bump_count", "leaves", "leaf_count", "check", "flags", "flag_count", "main", "table",
     "arguments", "answers", "key",
+    "written", "written_count",
 )  # fmt: skip
 _AT = {name: 8 * i for i, name in enumerate(FIELDS)}
 
@@ -41,7 +42,7 @@ IN_WORD, IN_DICT, IN_ARGUMENTS = 0, 1, 2
 
 # Offsets in objects.
 _COUNT, _TYPE, _SIZE = 0, 8, 16  # any object; the size of lists, tuples and dicts
-_TUPLE_ITEMS, _LIST_ITEMS, _CELL, _SET_SIZE = 24, 24, 16, 24
+_TUPLE_ITEMS, _LIST_ITEMS, CELL, SET_SIZE = 24, 24, 16, 24
 _DATA, _DIMENSIONS, _SIZES, _STRIDES, _BASE, _DESCR = 16, 24, 32, 40, 48, 56
 
 
@@ -77,8 +78,8 @@ def offsets() -> dict[str, int] | None:
         and _word(id(marks) + _SIZE) == 3
         and _word(_word(id(marks) + _LIST_ITEMS)) == id(marks[0])
         and _word(id(inside) + _SIZE) == 1 and _word(id(inside) + _TUPLE_ITEMS) == id(inside[0])
-        and _word(id(inside[0]) + _CELL) == id(held)
-        and _word(id(found) + _SIZE) == 3 and _word(id(numbers) + _SET_SIZE) == 3
+        and _word(id(inside[0]) + CELL) == id(held)
+        and _word(id(found) + _SIZE) == 3 and _word(id(numbers) + SET_SIZE) == 3
         and _word(id(array) + _DATA) == array.__array_interface__["data"][0]
         and _word(id(array) + _DIMENSIONS) & 0xFFFFFFFF == 2
         and (_word(sizes), _word(sizes + 8)) == array.shape
@@ -238,7 +239,7 @@ def text(slots: dict[str, int]) -> str:
     check = w.pointer("check")
     (checked,) = w.choose(
         w.set(f"icmp ne ptr {check}, null"), ["ptr"],
-        lambda: [w.set(f"call ptr @core(ptr {check})")], lambda: ["@_Py_NoneStruct"],
+        lambda: [_ran(w, check)], lambda: ["@_Py_NoneStruct"],
     )  # fmt: skip
     flags = w.pointer("flags")
     with w.loop(0, w.field("flag_count"), 1, [("i8", "0")]) as i:
@@ -247,7 +248,7 @@ def text(slots: dict[str, int]) -> str:
     failed = w.set(f"icmp eq ptr {checked}, null")
     (done,) = w.choose(
         w.set(f"or i1 {wrong}, {failed}"), ["ptr"], lambda: [checked],
-        lambda: [w.set(f"call ptr @core(ptr {w.pointer('main')})")],
+        lambda: [_ran(w, w.pointer("main"))],
     )  # fmt: skip
     with w.records("inputs", "input_count", INPUT) as i:
         w.do(f"call void @Py_DecRef(ptr {w.load('ptr', w.at(w.at(inputs, i.index), 64))})")
@@ -287,6 +288,13 @@ def text(slots: dict[str, int]) -> str:
     return w.text()
 
 
+def _ran(w: _GateWriter, entry: str) -> str:
+    """Run a native step: None (borrowed), or null if Python code raised."""
+    done = w.set(f"call ptr @core(ptr {entry})")
+    w.do(f"call void @Py_DecRef(ptr {done})")  # nothing happens for null
+    return done
+
+
 def _gradient(w: _GateWriter, leaf: str, key: str) -> str:
     """A leaf's gradient, borrowed, as a word."""
     found = w.set(f"call ptr @PyObject_GetAttr(ptr {leaf}, ptr {key})")
@@ -320,7 +328,7 @@ def _input(w: _GateWriter, record: str, table: str) -> None:
     count = w.word(record, 48)
     have = w.set(f"zext i32 {w.load('i32', w.at(array, _DIMENSIONS), 4)} to i64")
     w.equal(have, count)
-    w.equal(w.word(array, _BASE), 0)
+    _not_written(w, array)
     known = w.load("ptr", w.at(record, 56))
     end = w.mul(count, 8)
     for offset, first in ((_SIZES, "0"), (_STRIDES, end)):
@@ -329,6 +337,27 @@ def _input(w: _GateWriter, record: str, table: str) -> None:
             w.equal(w.word(numbers, i.index), w.word(known, w.add(i.index, first)))
     w.store("i64", w.word(array, _DATA), w.at(table, w.word(record, 24)))
     w.store("ptr", array, w.at(record, 64))
+
+
+def _not_written(w: _GateWriter, array: str) -> None:
+    """Whether an array that does not own its memory shows none that the step writes to."""
+    turn, on, walk, root = (w.label() for _ in range(4))
+    before = w._block
+    w.jump(turn)
+    w.place(turn)
+    now = w.name()
+    slot = len(w.lines)
+    base = w.load("ptr", w.at(now, _BASE))
+    w.branch(w.set(f"icmp eq ptr {base}, null"), root, on)
+    w.place(on)
+    w.branch(w.test("eq", w.word(base, _TYPE), w.word(w.pointer("answers"), 32)), walk, root)
+    w.place(walk)
+    w.lines.insert(slot, f"  {now} = phi ptr [ {array}, %{before} ], [ {base}, %{walk} ]")
+    w.jump(turn)
+    w.place(root)
+    owner = w.set(f"ptrtoint ptr {now} to i64")
+    with w.records("written", "written_count", 1) as i:
+        w.need(w.test("ne", w.word(w.pointer("written"), i.index), owner))
 
 
 def _group(w: _GateWriter, record: str, place: str) -> None:
@@ -392,6 +421,7 @@ class Gate:
         table: the address of the table of pointers.
         check, main: addresses of entries; `flags` what the check writes.
         arguments: how many there are.
+        written: addresses of the arrays that own the memory that the step writes to.
         alive: objects whose addresses are among all this.
     """
 
@@ -400,7 +430,7 @@ class Gate:
         groups: Sequence[dict[str, Any]], known: list[list[Any]], inputs: Sequence[Input],
         leaves: Sequence[tuple[Tensor, bool]], gradients: Sequence[tuple[Tensor, int]],
         results: Sequence[int], bumps: Sequence[Tensor], table: int, check: int,
-        flags: Any, main: int, arguments: int, alive: Sequence[Any],
+        flags: Any, main: int, arguments: int, written: Sequence[int], alive: Sequence[Any],
     ) -> None:  # fmt: skip
         self._fields = np.zeros(len(FIELDS), np.int64)
         self.address = self._fields.__array_interface__["data"][0]
@@ -421,9 +451,10 @@ class Gate:
         self._results = self._table("results", "result_count", [*records, *records])
         self._set("result_count", len(results))
         self._table("bumps", "bump_count", [(id(t),) for t in bumps])
+        self._table("written", "written_count", [(at,) for at in written])
         self._group_table = self._table("groups", "group_count", [(id(g), 0, 0) for g in groups])
         self._values: list[Any] = [None] * len(groups)
-        self._answers = np.array([0, 0, id(Tensor), id(MISSING)], np.int64)
+        self._answers = np.array([0, 0, id(Tensor), id(MISSING), id(np.ndarray)], np.int64)
         self._set("answers", self._answers.__array_interface__["data"][0])
         self._set("table", table)
         self._set("check", check)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..._core import Tensor
 from ..._ops.conv import conv1d
+from ...autograd.naming import renamed
 
 
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
@@ -35,5 +36,5 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     if w.shape[2] != b.shape[0]:
         raise RuntimeError("Bias size must equal dim 2 in the weight tensor (output channels).")
     out: Any = conv1d(x.permute(1, 2, 0), w.permute(2, 1, 0), b, padding=pad)
-    found: Tensor = out.permute(2, 0, 1).contiguous()
+    found: Tensor = renamed(out.permute(2, 0, 1).contiguous(), "ConvTbcBackward0")
     return found

@@ -97,9 +97,9 @@ def named_children(self: Module) -> Iterator[tuple[str, Module]]:
             yield name, module
 
 
-def modules(self: Module) -> Iterator[Module]:
-    """This module and all below it; one used twice comes once."""
-    for _, module in self.named_modules():
+def modules(self: Module, remove_duplicate: bool = True) -> Iterator[Module]:
+    """This module and all below it; one used twice comes once, unless duplicates are wanted."""
+    for _, module in self.named_modules(remove_duplicate=remove_duplicate):
         yield module
 
 

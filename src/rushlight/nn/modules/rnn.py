@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..._core import Tensor
+from ...autograd.naming import renamed
 from .. import init
 from ..utils.rnn import PackedSequence
 from ._making import empty_parameter, zeros_tensor
@@ -407,10 +408,14 @@ class RNNCellBase(Module):
                 )
         return x, found
 
-    def _advance(self, mode: str, input: Any, x: Any, states: list[Any]) -> Any:
-        """The states after one step."""
+    def _advance(
+        self, mode: str, input: Any, x: Any, states: list[Any], node: str = ""
+    ) -> Any:
+        """The states after one step; `node`: what PyTorch's last operation is called."""
         weights = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None]
         _, *new = one_layer(mode, x, weights, states, (int(x.size(0)),))
+        if node:
+            renamed(new[0], node)
         return new if input.dim() == 2 else [s.squeeze(0) for s in new]
 
 
@@ -439,7 +444,8 @@ class RNNCell(RNNCellBase):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         x, (h,) = self._prepare(input, None if hx is None else (hx,), ("hidden",))
-        return self._advance("RNN_" + self.nonlinearity.upper(), input, x, [h])[0]
+        node = f"{self.nonlinearity.capitalize()}Backward0"
+        return self._advance("RNN_" + self.nonlinearity.upper(), input, x, [h], node)[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -483,4 +489,4 @@ class GRUCell(RNNCellBase):
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:
         """The next state."""
         x, (h,) = self._prepare(input, None if hx is None else (hx,), ("hidden",))
-        return self._advance("GRU", input, x, [h])[0]
+        return self._advance("GRU", input, x, [h], "AddBackward0")[0]
