@@ -59,7 +59,7 @@ def test_losses_and_parameters_follow_eager():
     step, fast = stepper(*eager), torch.compile(stepper(*compiled))
     for _ in range(12):
         assert fast().item() == pytest.approx(step().item(), rel=1e-5)
-    for p, q in zip(compiled[0].parameters(), eager[0].parameters()):
+    for p, q in zip(compiled[0].parameters(), eager[0].parameters(), strict=True):
         assert np.allclose(p.numpy(force=True), q.numpy(force=True), atol=1e-6)
         assert np.allclose(p.grad.numpy(), q.grad.numpy(), atol=1e-6)
         assert p._version == q._version
@@ -83,7 +83,7 @@ def test_gradients_that_are_held_are_left_alone():
     held = [p.grad for p in model.parameters()]
     kept = [g.clone() for g in held]
     fast()
-    for g, k, p in zip(held, kept, model.parameters()):
+    for g, k, p in zip(held, kept, model.parameters(), strict=True):
         assert torch.equal(g, k)
         assert p.grad is not g
         assert not torch.equal(p.grad, k)
@@ -98,8 +98,8 @@ def test_arrays_of_gradients_that_are_held_are_left_alone():
     views = [p.grad[0] for p in model.parameters()]
     kept, seen = [h.copy() for h in held], [v.clone() for v in views]
     fast()
-    assert all(np.array_equal(h, k) for h, k in zip(held, kept))
-    assert all(torch.equal(v, k) for v, k in zip(views, seen))
+    assert all(np.array_equal(h, k) for h, k in zip(held, kept, strict=True))
+    assert all(torch.equal(v, k) for v, k in zip(views, seen, strict=True))
 
 
 def test_every_loss_that_is_kept_keeps_its_value():
@@ -207,7 +207,7 @@ def test_indices_out_of_range_raise_and_change_nothing():
     y[0] = 7
     with pytest.raises(IndexError):
         fast()
-    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     y[0] = 1
     fast()
 
@@ -225,7 +225,7 @@ def test_counts_of_references_stay():
         fast()
     assert quick(fast)._tries < 8
     after = [sys.getrefcount(w) for w in watched]
-    assert all(abs(a - b) < 20 for a, b in zip(before, after))
+    assert all(abs(a - b) < 20 for a, b in zip(before, after, strict=True))
 
 
 def test_two_threads_call_one_plan():

@@ -354,3 +354,32 @@ def test_a_generator_of_its_own():
     ):
         assert torch.equal(a, b)
     assert step.compiled.plans
+
+
+@pytest.mark.parametrize("kept", [1 << 23, 0], ids=["kept", "again"])
+@pytest.mark.parametrize(
+    "make, shape",
+    [
+        (lambda: nn.LSTM(7, 9), (5, 3, 7)),
+        (lambda: Attention(2, 5, is_causal=True), (2, 19, 30)),
+        (lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2)), (4, 3, 9, 11)),
+    ],
+    ids=["lstm", "attention", "convolution"],
+)
+def test_a_module_alone(make, shape, kept, monkeypatch):
+    """Forward and backward are two plans: what one keeps, the other reads."""
+    monkeypatch.setattr(attention_rows, "KEPT", kept)
+    torch.manual_seed(0)
+    module = make()
+    compiled = torch.compile(module)
+    for _ in range(4):
+        data = torch.randn(*shape)
+        found = []
+        for function in (compiled, module):
+            x = data.clone().requires_grad_()
+            module.zero_grad()
+            y = leaves(function(x))[0]
+            (y * y.sin()).sum().backward()
+            found.append([y.detach(), x.grad, *(p.grad for p in module.parameters())])
+        for f, w in zip(*found, strict=True):
+            assert torch.allclose(f, w, rtol=0, atol=3e-5 * float(w.abs().max()))

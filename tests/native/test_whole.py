@@ -179,6 +179,7 @@ def test_linear(shape, dtype, rtol):
 
 
 def test_a_signature_is_left_to_numpy_at_first(monkeypatch):
+    monkeypatch.setattr(native, "eager", False)
     monkeypatch.setattr(shaped, "REPEATS", 3)
     native.turn(True)
     x = np.ones((211, 19), np.float32)

@@ -148,7 +148,8 @@ def nudge(program):
             array = t.detach().numpy()
             if array.dtype.kind == "f":
                 moved = np.nextafter(array, np.array(np.inf, array.dtype))
-                t.copy_(torch.from_numpy(np.where(chooser.rand(*array.shape) < 0.5, moved, array)))
+                half = chooser.rand(*array.shape) < 0.5
+                t.copy_(torch.from_numpy(np.where(half, moved, array)))
 
 
 SHORT = ("mlp_momentum", "mlp_adam", "mlp_zeroed", "cnn", "vae", "gradient_penalty", "shared")
@@ -166,7 +167,7 @@ def test_a_hundred_steps_stay_with_eager(name):
     assert distance(wanted, found) <= 10 * shown, (distance(wanted, found), shown)
 
 
-# ---- how batches come, and what changes between steps ---------------------------------------------
+# ---- how batches come, and what changes between steps --------------------------------------------
 
 
 def pair(optimizer=torch.optim.Adam, **options):
@@ -213,11 +214,12 @@ def test_batches_by_rebinding_a_global():
     for compile_it, (model, optimizer) in enumerate(models):
 
         def step(model=model, optimizer=optimizer):
-            return train(model, optimizer, X, Y)
+            return train(model, optimizer, X, Y)  # noqa: B023 - that is what is tested
 
         f = torch.compile(step, fullgraph=True) if compile_it else step
         torch.manual_seed(1)
-        for X, Y in batches(9):  # noqa: B020
+        for batch in batches(9):
+            X, Y = batch
             f()
     assert len(f.compiled.plans) == 1
     agree(models)

@@ -381,7 +381,7 @@ def dcgan():
 
 
 def shared():
-    """An autoencoder whose two halves are one matrix, with an optimizer each for it and the rest."""
+    """An autoencoder whose two halves are one matrix; an optimizer for it, one for the rest."""
     weight = nn.Parameter(torch.randn(6, 14) * 0.3)
     first, second = nn.Parameter(torch.zeros(6)), nn.Parameter(torch.zeros(14))
     optimizers = [torch.optim.Adam([weight], 1e-2), torch.optim.SGD([first, second], 1e-1)]

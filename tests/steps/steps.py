@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+
 import rushlight as torch
 from rushlight.compiler import check
 from rushlight.compiler.entry import CompiledFunction
@@ -46,7 +47,7 @@ def close(a, b):
     if isinstance(a, float) and isinstance(b, float):
         if a == b or (a != a and b != b):
             return True
-        return abs(a - b) <= 1e-5 * (abs(a) + abs(b)) + 1e-7
+        return abs(a - b) <= 1e-4 * (abs(a) + abs(b)) + 1e-6
     return type(a) is type(b) and a == b
 
 

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import pytest
+
 import rushlight as torch
 from steps import Scenarios, attempt, each, ramp, shown
 
@@ -177,7 +178,7 @@ def int_argument_many():
     return f, drive
 
 
-@scenario("plan")
+@scenario()
 def float_argument_many():
     def f(x, s):
         return x * s + (1 - s) * 2
@@ -188,7 +189,7 @@ def float_argument_many():
     return f, drive
 
 
-@scenario("plan")
+@scenario()
 def float_argument_compare():
     def f(x, s):
         return x * s if s > 3 else x + s

@@ -11,6 +11,7 @@ import logging
 import sys
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 from steps import Scenarios, attempt, each, shown

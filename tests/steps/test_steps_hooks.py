@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 from rushlight.nn.modules.module import register_module_forward_hook

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 import rushlight as torch
 from steps import Scenarios, attempt, each, ramp, shown
 

@@ -9,6 +9,7 @@ import contextlib
 
 import numpy as np
 import pytest
+
 import rushlight as torch
 from steps import Scenarios, attempt, each, ramp
 

@@ -11,6 +11,7 @@ import functools
 import threading
 
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 from steps import Scenarios, attempt, each, ramp, shown

@@ -9,6 +9,7 @@ import copy
 
 import numpy as np
 import pytest
+
 import rushlight as torch
 from rushlight import nn
 from rushlight.autograd import forward_ad as fwAD

@@ -14,6 +14,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+
 import rushlight as torch
 from steps import Scenarios, attempt, each, ramp, shown
 

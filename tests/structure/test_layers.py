@@ -189,7 +189,7 @@ def test_imports_point_one_way(module):
 STAGES = (
     {"buffers"}, {"ir"}, {"expressions", "loop", "places"}, {"passes"},
     {"lower"}, {"runtime"}, {"program"}, {"rec", "check"}, {"record"}, {"builder"}, {"rows", "trace"},
-    {"plan", "checks", "snapshot", "updates", "calling"}, {"executable"},
+    {"plan", "checks", "snapshot", "updates", "calling", "guards", "gates"}, {"executable"},
     {"pairs", "audit", "capture", "explain"}, {"entry"},
 )  # fmt: skip
 

@@ -65,3 +65,14 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     block = np.empty(size + _LINE, np.uint8)
     offset = -block.ctypes.data % _LINE
     return np.ndarray(shape, dtype, block, offset)
+
+
+def meets_itself(window: Any) -> bool:
+    """Whether elements may share memory: windows of `unfold`, expanded dims."""
+    reach = window.itemsize
+    steps = [(abs(s), n) for s, n in zip(window.strides, window.shape, strict=True) if n > 1]
+    for step, size in sorted(steps):
+        if step < reach:
+            return True
+        reach += step * (size - 1)
+    return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._core import FUSED, OPS
-from .._kernels import select, slopes, special
+from .._kernels import native, select, slopes, special
 from ..compiler.expressions import Value, convert
 from ..compiler.ir import Expr
 from ..compiler.rows.pointwise import FORMULAS
@@ -143,8 +143,11 @@ def _made(name: Any) -> _Kernel | None:
     if formula is not None:
         try:
             made = _Kernel(formula, values, dtype, singles)
-        except (NotImplementedError, AttributeError, TypeError, ValueError):
+        except (NotImplementedError, AttributeError):
             pass  # it is more than scalar formulas can say
+        except Exception:  # whatever it is, NumPy can do it
+            if native.eager:
+                raise
     _kernels[name] = made
     return made
 

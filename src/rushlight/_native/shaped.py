@@ -70,10 +70,14 @@ def _counted(signature: Any, arguments: tuple[Any, ...], out: Array | None) -> _
     _left[signature] = left = left - 1
     if left > 0 or len(_kernels) >= _MOST:
         return None
+    kernel = None
     try:
         kernel = _Kernel(signature[0], arguments, out)
-    except (NotLowered, NotImplementedError, AttributeError, ValueError, TypeError):
-        kernel = None
+    except (NotLowered, NotImplementedError):
+        pass
+    except Exception:  # whatever it is, NumPy can do it
+        if native.eager:
+            raise
     _kernels[signature] = kernel
     return kernel
 

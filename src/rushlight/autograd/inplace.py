@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import _core, _dtypes
 from .._core import CONSTANT_CELL, LEAF, Fit, Node, Tensor, bump, cell_of, ctx, edge_of
+from .._kernels.memory import meets_itself
 from . import hooks, messages
 from .naming import renamed
 
@@ -59,7 +60,7 @@ class AsStridedBackward0(Node):
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
         out = np.zeros(self.shape, g.dtype)
         window = _window(out, self.geometry)
-        if 0 in window.strides:
+        if meets_itself(window):
             return (_core.RAW.as_strided_adjoint(g, self.shape, *self.geometry),)
         window[...] = g
         return (out,)

@@ -280,7 +280,7 @@ class Audit:
         self._codes, self._called, self._owners, self._watched = {}, {}, [], None
 
     def _loose_functions(self, reach: Reach) -> None:
-        """Functions that ran but that no name led to (hooks, cached functions): find their cells."""
+        """Find the cells of functions that ran but that no name led to: hooks, cached functions."""
         inner = {c for code in self._codes for c in code.co_consts if isinstance(c, types.CodeType)}
         for code in list(self._codes):
             if not code.co_freevars or code in reach.cells or code in inner:
@@ -380,9 +380,7 @@ def _impure_file(filename: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_user(filename: str) -> bool:
     """Whether code from this file is the user's (or a third party's)."""
-    if filename.startswith(_PACKAGE) or filename.startswith("<rushlight"):
-        return False
-    if filename.startswith("<frozen"):
+    if filename.startswith((_PACKAGE, "<rushlight", "<frozen")):
         return False
     if filename.startswith(_STANDARD) and "site-packages" not in filename:
         return False

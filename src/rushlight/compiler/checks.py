@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from .ir import Expr, Graph, Reduce, View, computed
 from .lower.loops import lower_loop
 from .lower.target import Target
 from .passes.fuse import fuse
+
+if TYPE_CHECKING:
+    from .loop import Loop
 
 
 def check_kernels(checks: list[tuple[Any, ...]], slot: int) -> list[Any]:
@@ -31,4 +34,7 @@ def check_kernels(checks: list[tuple[Any, ...]], slot: int) -> list[Any]:
             Reduce("any", indices.shape, range(indices.ndim), [indices], wrong.e,
                    View(flags, i, (), ()), "check")
         )  # fmt: skip
-    return [lower_loop(group, f"check{n}", target) for n, group in enumerate(fuse(graph))]
+    return [
+        lower_loop(cast("Loop", group), f"check{n}", target)
+        for n, group in enumerate(fuse(graph))
+    ]

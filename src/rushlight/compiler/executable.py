@@ -27,8 +27,8 @@ from .snapshot import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .capture import Recording
     from .ir import Buffer, Equation
+    from .recording import Recording
 
 MISS = calling.MISS
 

@@ -15,6 +15,7 @@ from .ir import View
 from .runtime import gate
 from .runtime.engine import Native
 from .runtime.entry import entry_of
+from .runtime.gate_code import CELL, IN_ARGUMENTS, IN_DICT, IN_WORD, SET_SIZE, TUPLE_ITEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,7 +85,7 @@ def gated(
     alive: list[Any] = [arguments, r.gradients, r.names, executable.fixed]
     for i, a in enumerate(arguments):
         slot = entries.pop(("argument", i), spare)
-        inputs.append(gate.Input(gate.IN_ARGUMENTS, 24 + 8 * i, None, slot, a))
+        inputs.append(gate.Input(IN_ARGUMENTS, TUPLE_ITEMS + 8 * i, None, slot, a))
     for name in r.names:
         if not _name(name, r, entries, inputs, words, items, spare):
             rest.append(name)
@@ -95,7 +96,7 @@ def gated(
     gradients = []
     for leaf, view in r.gradients:
         if isinstance(view, View):
-            if type(leaf) is not Tensor and not isinstance(leaf, Tensor):
+            if not isinstance(leaf, Tensor):
                 return None
             gradients.append((leaf, fresh.pop(id(leaf), 0)))
         elif view is False:
@@ -108,7 +109,7 @@ def gated(
     at = gate.context_slots()
     words.append((id(ctx) + at["handler"], id(None)))
     if r.grad:
-        words.append((id(ctx.modes) + gate.SET_SIZE, 0))
+        words.append((id(ctx.modes) + SET_SIZE, 0))
         words.append((id(ctx) + at["modes"], id(ctx.modes)))
     words += [(id(t) + slots["data"], id(data)) for _, t, data in executable.fixed]
     made = gate.Gate(
@@ -137,14 +138,14 @@ def _name(
             return False
         slot = entries.pop(("named", r.named[id(value)]), spare)
         if cell:
-            inputs.append(gate.Input(gate.IN_WORD, id(container) + gate.CELL, None, slot, value))
+            inputs.append(gate.Input(IN_WORD, id(container) + CELL, None, slot, value))
         else:
-            inputs.append(gate.Input(gate.IN_DICT, id(container), name.key, slot, value))
+            inputs.append(gate.Input(IN_DICT, id(container), name.key, slot, value))
         return True
     if type(value) in (list, dict):
         return False
     if cell:
-        words.append((id(container) + gate.CELL, id(value)))
+        words.append((id(container) + CELL, id(value)))
     else:
         items.append((container, name.key, value))
     return True

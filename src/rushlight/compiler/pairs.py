@@ -19,7 +19,8 @@ from .executable import BackwardExecutable, Executable
 from .program import _tensors
 
 if TYPE_CHECKING:
-    from .capture import Recording, Take
+    from .recording import Recording
+    from .takes import Take
 
 
 class Pair:

@@ -30,11 +30,13 @@ _MOST_ENTRIES, _MOST_BYTES = 256, 65536
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 #: What is no state of anybody's.
 _STILL = (
-    types.BuiltinFunctionType, types.CodeType, types.GetSetDescriptorType, types.MemberDescriptorType,
+    types.BuiltinFunctionType, types.CodeType, types.GetSetDescriptorType,
+    types.MemberDescriptorType,
     types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType, range, slice,
     type(...), type(NotImplemented), np.dtype, np.generic, np.ufunc, types.GenericAlias,
 )  # fmt: skip
-_LIBRARY = ("rushlight", "torch", "numpy", "math", "builtins", "ml_dtypes")
+_LIBRARY = ("rushlight", "torch", "numpy", "math", "ml_dtypes")
+_HEAP = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class that a class statement made
 #: Attributes of modules that are read as the library's own, under the structural epoch.
 _OWN = frozenset(("_parameters", "_buffers", "_modules", "training"))
 
@@ -160,9 +162,11 @@ def same_plain(now: Any, then: Any) -> bool:
     return True
 
 
-def is_library(module: str | None) -> bool:
-    """Whether a module is this package's, NumPy's or a builtin one."""
-    return (module or "").split(".")[0] in _LIBRARY
+def is_library(owner: Any) -> bool:
+    """Whether a function or class is this package's, NumPy's or built in."""
+    if isinstance(owner, type) and not owner.__flags__ & _HEAP:
+        return True
+    return (owner.__module__ or "").split(".")[0] in _LIBRARY
 
 
 class Reach:
@@ -231,7 +235,7 @@ class Reach:
         if known in self.names:
             return
         if not isinstance(value, types.ModuleType | types.BuiltinFunctionType) and not (
-            isinstance(value, types.FunctionType | type) and is_library(value.__module__)
+            isinstance(value, types.FunctionType | type) and is_library(value)
         ):
             self.names[known] = Name(container, key, value, path, file, line)
         self.push(value, path, file, line)
@@ -321,7 +325,7 @@ class Reach:
 
     def _class(self, cls: type, path: str, file: str, line: int) -> None:
         for base in cls.__mro__:
-            if is_library(base.__module__):
+            if is_library(base):
                 continue
             for name, value in list(vars(base).items()):
                 if isinstance(value, types.FunctionType | staticmethod | classmethod | property):
@@ -331,7 +335,7 @@ class Reach:
 
     def _namespace(self, module: Any, path: str, file: str, line: int) -> None:
         """A module of Python code that is the user's: its functions and variables."""
-        if is_library(module.__name__) or _is_standard(module):
+        if module.__name__.split(".")[0] in _LIBRARY or _is_standard(module):
             return
         for name in self.wanted & vars(module).keys():
             value = vars(module)[name]
@@ -355,9 +359,7 @@ class Reach:
 
     def _instance(self, value: Any, path: str, file: str, line: int) -> None:
         kind = type(value)
-        if kind.__module__ == "builtins" or kind.__name__ in ("Generator", "Parser"):
-            return
-        if _is_enumeration(kind):
+        if kind.__module__ == "builtins" and is_library(kind) or _is_enumeration(kind):
             return
         held = getattr(value, "__dict__", None)
         if isinstance(held, dict):
@@ -365,7 +367,7 @@ class Reach:
                 if self._reads(name) and not _descriptor(kind, name):
                     self.add(value, name, held[name], f"{path}.{name}", file, line)
         for base in kind.__mro__:
-            if is_library(base.__module__):
+            if is_library(base):
                 continue
             for name, found in vars(base).items():
                 if isinstance(held, dict) and name in held or not self._reads(name):
@@ -383,7 +385,7 @@ class Reach:
                     self.names.setdefault(
                         (id(value), name), Name(value, name, ABSENT, f"{path}.{name}", file, line)
                     )
-        if not is_library(kind.__module__):
+        if not is_library(kind):
             self.push(kind, f"{path}.__class__", file, line)
 
     def _reads(self, name: str) -> bool:

@@ -14,7 +14,7 @@ from .. import _core
 from .._core import LEAF, Tensor
 
 if TYPE_CHECKING:
-    from .capture import Recording
+    from .recording import Recording
 
 
 def shell(t: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from .. import _core, _dtypes
 from .reach import same_plain
 
 if TYPE_CHECKING:
-    from .capture import Recording
+    from .recording import Recording
 
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 #: What a tensor's `__dict__` may say differently without meaning a change of structure.

@@ -58,7 +58,7 @@ class Tracer(Builder):
         self.gradients: dict[int, tuple[Any, Place | None]] = {}
         self.entry: dict[int, tuple[Any, bool]] = {}
         self.bumps: list[Any] = []
-        self.checks: list[tuple[View, int, int]] = []
+        self.checks: list[tuple[Any, ...]] = []
         self._buffers: dict[int, Buffer] = {}
         self._numbers: dict[int, Any] = {}
         self._entries: dict[int, int] = {}

@@ -16,7 +16,7 @@ from ..ir import Map, Reduce, walk
 from ..loop import Loop, cost, loop_of, phases
 from .axes import Axes, Line, Window, windows_of
 from .folds import Fold, nest, plus, position
-from .known import KNOWN, Lowered, keep, signature, views_of
+from .known import KNOWN, Lowered, caller, keep, signature, views_of
 from .module import Emitted
 from .source import readable
 from .statements import Statements
@@ -39,7 +39,7 @@ def lower_loop(equation: Loop | Map | Reduce, name: str, target: Target) -> Emit
     loop = equation if isinstance(equation, Loop) else loop_of(equation)
     lowered = lower_body(loop, target)
     return Emitted(
-        loop.origin or name, name, _caller(loop, name, lowered), threads=lowered.threads,
+        loop.origin or name, name, caller(loop, name, lowered), threads=lowered.threads,
         flops=lowered.flops, bytes=lowered.bytes, source=lambda: readable(loop, lowered.note),
         shared=lowered.shared,
     )  # fmt: skip
@@ -53,52 +53,6 @@ def lower_body(loop: Loop, target: Target) -> Lowered:
         lowered = _Lowering(loop, target).lowered()
         keep(key, lowered)
     return lowered
-
-
-def _caller(loop: Loop, name: str, lowered: Lowered) -> str:
-    """The kernel function: it looks up the addresses and calls the loops."""
-    lines = [f"define internal void @{name}(ptr %p, i64 %tid, i64 %nt) {{", "entry:"]
-    if lowered.body:
-        views = list(views_of(loop))
-        arguments = []
-        for i, at in enumerate(lowered.views):
-            v = views[at]
-            b = v.buffer
-            start = v.offset * int(v.dtype.itemsize) + (0 if b.slot else b.offset)
-            lines += [
-                f"  %s{i} = getelementptr i8, ptr %p, i64 {8 * b.slot}",
-                f"  %b{i} = load ptr, ptr %s{i}, align 8",
-                f"  %a{i} = getelementptr i8, ptr %b{i}, i64 {start}",
-            ]
-            arguments.append(f"ptr %a{i}")
-        if lowered.flat is None:
-            arguments += ["i64 %tid", "i64 %nt"]
-        else:
-            arguments += _flat_share(lines, *lowered.flat, lowered.threads)
-        lines.append(f"  call void @{lowered.body}({', '.join(arguments)})")
-    return "\n".join([*lines, "  ret void", "}", *lowered.declared, ""])
-
-
-def _flat_share(lines: list[str], n: int, lanes: int, threads: bool) -> list[str]:
-    """Arguments of a flat loop: this thread's first element, where whole vectors end, its end."""
-    whole = n // lanes * lanes
-    if not threads:
-        return ["i64 0", f"i64 {whole}", f"i64 {n}"]
-    units = -(-n // 64)
-    lines += [
-        f"  %f0 = mul i64 %tid, {units}",
-        "  %f1 = udiv i64 %f0, %nt",
-        "  %low = mul i64 %f1, 64",
-        "  %f2 = add i64 %tid, 1",
-        f"  %f3 = mul i64 %f2, {units}",
-        "  %f4 = udiv i64 %f3, %nt",
-        "  %f5 = mul i64 %f4, 64",
-        f"  %f6 = icmp slt i64 %f5, {n}",
-        f"  %high = select i1 %f6, i64 %f5, i64 {n}",
-        f"  %f7 = icmp slt i64 %high, {whole}",
-        f"  %stop = select i1 %f7, i64 %high, i64 {whole}",
-    ]
-    return ["i64 %low", "i64 %stop", "i64 %high"]
 
 
 class _Lowering(Statements):

@@ -191,9 +191,10 @@ class _Order:
         assert item.group is not None and made.group is not None
         group = item.group
         for one in made.singles():
-            group = _joined(group, one)
-            if group is None:
+            joined = _joined(group, one)
+            if joined is None:
                 return False
+            group = joined
         item.take(group, made)
         self._touch(item, made)
         return True

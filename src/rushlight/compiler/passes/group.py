@@ -46,7 +46,9 @@ class Line:
         self.windows = len(inputs) + len(outputs)
         self._accesses: dict[int, list[Access]] | None = None
         if old is not None:  # the same statement, its axes split
-            self.tables, self._cost, self.buffers = old.tables, old._cost, old.buffers
+            self.tables: frozenset[int] = old.tables
+            self._cost: float = old._cost
+            self.buffers: frozenset[int] = old.buffers
         else:
             self.tables = tables_of(expressions)
             self._cost = -1.0
@@ -69,7 +71,8 @@ class Line:
         """What it touches, by buffer."""
         if self._accesses is None:
             row = not self.inner
-            self._accesses = found = {}
+            found: dict[int, list[Access]] = {}
+            self._accesses = found
             for i, v in enumerate(self.inputs):
                 found.setdefault(id(v.buffer), []).append(
                     Access(v, False, row, i in self.tables)

@@ -84,6 +84,7 @@ _WINDOWS: dict[str, Any] = {
     "view_copy_row": lambda x, *rest: x,
     "squeeze_copy_all": lambda x, *rest: x,
     "alias_copy": lambda x: x,
+    "detach_copy": lambda x: x,
     "squeeze_one": lambda x, *rest: x,
     "squeeze_several": lambda x, *rest: x,
     "select": _select,
@@ -173,7 +174,8 @@ def pixel_shuffle(t: Tracer, arguments: list[Any], outputs: list[View | None]) -
     out = _only(outputs)
     small, large = (x, out) if t.origin == "pixel_shuffle" else (out, x)
     lead = small.shape[:-3]
-    kept, height, width = large.shape[-3], *small.shape[-2:]
+    kept = large.shape[-3]
+    height, width = small.shape[-2:]
     parts = (*lead, kept, factor, factor, height, width)
     n = len(lead)
     back = (*range(n + 1), n + 2, n + 4, n + 1, n + 3)

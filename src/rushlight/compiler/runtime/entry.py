@@ -18,7 +18,7 @@ import numpy as np
 
 from ..lower.module import Library
 from ..lower.writer import Writer
-from . import gate, threads
+from . import gate, gate_code, threads
 from .controller import WINDOW, Controller
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ def python_symbols() -> dict[str, int]:
     api = ctypes.pythonapi
     found = {
         name: ctypes.cast(getattr(api, name), ctypes.c_void_p).value or 0
-        for name in (*_FUNCTIONS, *gate.FUNCTIONS)
+        for name in (*_FUNCTIONS, *gate_code.FUNCTIONS)
     }
-    found.update((name, id(value)) for name, value in gate.OBJECTS.items())
+    found.update((name, id(value)) for name, value in gate_code.OBJECTS.items())
     found["_Py_NoneStruct"] = id(None)
     found["PyList_Type"] = id(list)
     found["PyExc_TypeError"] = ctypes.addressof(ctypes.c_void_p.in_dll(api, "PyExc_TypeError"))
@@ -160,9 +160,9 @@ def library(launching: Library) -> Library:
     names = ["rushlight_entry", "rushlight_entry_filling"]
     extra = ""
     if slots is not None:
-        parts.append(lambda: gate.text(slots))
+        parts.append(lambda: gate_code.text(slots))
         names.append("rushlight_gate")
-        extra = gate.API
+        extra = gate_code.API
     return Library(
         "entry", lambda: "\n".join([_core(timed), *(p() for p in parts), _API, extra]),
         dict.fromkeys(names, ""), [launching],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 from ..._core import Tensor
 from ..._ops import activation, elementwise
@@ -334,7 +334,7 @@ def _slopes(input: Tensor, lower: float, upper: float) -> Tensor:
     dtype."""
     import rushlight
 
-    slope = rushlight.ones_like(input).detach()
+    slope = rushlight.ones_like(cast("Any", input)).detach()
     kind = input._data.dtype.type
     lower, upper = float(kind(lower)), float(kind(upper))
     leaking = slope.new_empty(int((input._data <= 0).sum()), dtype=rushlight.float64)
