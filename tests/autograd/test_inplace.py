@@ -215,3 +215,12 @@ def test_versions_are_counted():
     q.zero_()
     q.copy_(torch.ones(3))
     assert (q._version, q[1:]._version, q.detach()._version, q.data._version) == (6, 6, 6, 0)
+
+
+def test_windows_that_overlap_add_up_after_a_write_to_their_base():
+    a = torch.ones(3, 4, dtype=torch.float64, requires_grad=True)
+    y = a.clone()
+    windows = y.unfold(0, 2, 1)
+    y.narrow(0, 0, 2).mul_(3)
+    (g,) = torch.autograd.grad((windows * 6).sum(), a)
+    assert g[:, 0].tolist() == [18.0, 36.0, 6.0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rushlight.compiler import ir
 from rushlight._kernels import special
+from rushlight.compiler import ir
 
 UNARY = {
     "neg": np.negative, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp, "exp2": np.exp2,

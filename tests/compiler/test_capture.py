@@ -178,7 +178,7 @@ def test_train_and_eval_have_plans_of_their_own():
 def test_other_shapes_compile_once_more():
     _, _, step = model_and_step()
     compiled = torch.compile(step, fullgraph=True)
-    for epoch in range(5):
+    for _epoch in range(5):
         for number in range(3):
             compiled(*batch(number, size=5 if number < 2 else 2))
     assert plans(compiled) == 2

@@ -84,7 +84,6 @@ LATE = {
     ("compiler", "_tensor"): "`.grad =` in a recorded step",
     ("compiler", "nn"): "modules are told from other values",
     ("compiler", "random"): "the state of the generator, when a call is made again",
-    ("_kernels", "_native"): "native kernels, at the first large operation",
     ("_native", "compiler"): "LLVM, when the first kernel is made",
     ("cli", "cli_info"): "only `rushlight info` needs it",
     ("func", "nn"): "modules as functions",
@@ -187,10 +186,13 @@ def test_imports_point_one_way(module):
 
 #: Inside the compiler, from the bottom to the top: each layer may import those before it.
 STAGES = (
-    {"buffers"}, {"ir"}, {"expressions", "loop", "places"}, {"passes"},
-    {"lower"}, {"runtime"}, {"program"}, {"rec", "check"}, {"record"}, {"builder"}, {"rows", "trace"},
-    {"plan", "checks", "snapshot", "updates", "calling", "guards", "gates"}, {"executable"},
-    {"pairs", "audit", "capture", "explain"}, {"entry"},
+    {"buffers"}, {"ir"}, {"expressions", "loop", "places", "interrupts"},
+    {"passes"}, {"lower"}, {"runtime"}, {"program"}, {"rec", "check"}, {"record"}, {"builder"},
+    {"rows", "trace"},
+    {"bytecode"}, {"reach"}, {"snapshot"}, {"audit"},
+    {"plan", "checks", "updates", "calling", "guards", "gates"}, {"executable"},
+    {"shells"}, {"pairs", "takes", "recording", "agreement"},
+    {"capture", "explain"}, {"entry"},
 )  # fmt: skip
 
 

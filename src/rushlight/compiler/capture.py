@@ -18,8 +18,8 @@ from .._core import Tensor, ctx, thread
 from . import check, pairs
 from . import rows as rows  # the lowerings register themselves
 from .agreement import agree
-from .guards import sharing
 from .executable import Executable, OutOfMemory
+from .guards import sharing
 from .program import _tensors
 from .reach import alike
 from .recording import Recording

@@ -5,6 +5,7 @@ The epoch (`ctx.structure`) counts every change that could matter anywhere; most
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from .. import _core, _dtypes
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 #: What a tensor's `__dict__` may say differently without meaning a change of structure.
 _PASSING = frozenset(("_grad", "_views", "_views_alive", "_accumulator"))
+
+
+_PACKAGE = __name__.rpartition(".compiler")[0]
+#: Modules that keep hooks on all modules and all optimizers, if they are loaded at all.
+_HOOKED = (f"{_PACKAGE}.nn.modules._calling", f"{_PACKAGE}.optim.optimizer")
 
 
 class Snapshot:
@@ -48,11 +54,11 @@ class Snapshot:
 
 def _everywhere() -> list[Any]:
     """Hooks on all modules and on all optimizers."""
-    from ..nn.modules import _calling
-    from ..optim import optimizer
-
     found: list[Any] = []
-    for owner in (_calling, optimizer):
+    for module in _HOOKED:
+        owner = sys.modules.get(module)
+        if owner is None:
+            continue  # not loaded: no hooks
         for name, value in vars(owner).items():
             if name.startswith("_global") and isinstance(value, dict):
                 found.append(list(value.values()))

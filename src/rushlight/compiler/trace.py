@@ -12,10 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 from .._core import OPS
 from .builder import (
-    DRAWS, KERNELS, LOWERINGS, Builder, NotLowered, convert_to, lowering, native, numel,
+    DRAWS,
+    KERNELS,
+    LOWERINGS,
+    Builder,
+    NotLowered,
+    convert_to,
+    lowering,
+    native,
+    numel,
 )  # fmt: skip
 from .ir import F64, I64, Buffer, View
 from .program import Accumulate, Act, Apply, Draw, Program, Read, Register, Write

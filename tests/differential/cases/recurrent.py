@@ -1,4 +1,5 @@
 """Recurrent layers in all their options, and what they say to wrong use."""
+# ruff: noqa: E501 - one case a line
 
 from __future__ import annotations
 

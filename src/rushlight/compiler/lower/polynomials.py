@@ -481,24 +481,12 @@ def _lanewise(name: str) -> Callable[..., Value]:
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "exp": exp,
-    "exp2": exp2,
-    "expm1": expm1,
-    "log": log,
-    "log2": _log_base(2.0),
-    "log10": _log_base(10.0),
-    "log1p": log1p,
-    "tanh": tanh,
-    "sigmoid": sigmoid,
-    "sinh": sinh,
-    "cosh": cosh,
-    "erf": erf,
-    "sin": _circular("sin", 0),
-    "cos": _circular("cos", 1),
-    "tan": tan,
+    "exp": exp, "exp2": exp2, "expm1": expm1, "log": log, "log2": _log_base(2.0),
+    "log10": _log_base(10.0), "log1p": log1p, "tanh": tanh, "sigmoid": sigmoid, "sinh": sinh,
+    "cosh": cosh, "erf": erf, "sin": _circular("sin", 0), "cos": _circular("cos", 1), "tan": tan,
     "pow": pow_,
     **{
         name: _lanewise(name)
         for name in ("erfc", "asin", "acos", "atan", "atan2", "asinh", "acosh", "atanh", "fmod")
     },
-}
+}  # fmt: skip
