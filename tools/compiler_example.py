@@ -48,8 +48,9 @@ def run():
     traced, optimize = capture.Recording.__init__, plan.optimize
 
     def record(self, take, *args):
+        program = "\n".join(map(repr, take.program.instructions))  # freed once it is traced
         traced(self, take, *args)
-        shown["program"] = "\n".join(map(repr, take.program.instructions))
+        shown["program"] = program
         shown["equations"] = "\n".join(map(repr, self.tracer.graph.equations))
 
     def passes(graph):

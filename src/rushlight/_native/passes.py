@@ -7,6 +7,7 @@ nodes of some rows a derivative that does; both take one comparison from small a
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,11 @@ def _forward(row: Any) -> Callable[..., Any]:
                 return made
         return ufunc(x, out=out)
 
-    return kernel
+    # In a module without a name NumPy's warnings vanish (docs/architecture.md, "Why it is fast").
+    nameless = {**globals(), "__name__": None}
+    return FunctionType(
+        kernel.__code__, nameless, name, kernel.__defaults__, kernel.__closure__
+    )
 
 
 def _derivative(row: Any, node: Any) -> Raw:
