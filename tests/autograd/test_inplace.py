@@ -224,3 +224,24 @@ def test_windows_that_overlap_add_up_after_a_write_to_their_base():
     y.narrow(0, 0, 2).mul_(3)
     (g,) = torch.autograd.grad((windows * 6).sum(), a)
     assert g[:, 0].tolist() == [18.0, 36.0, 6.0]
+
+
+_VIEWS = {
+    "rows": lambda t: t[:2],
+    "column": lambda t: t[:, 1],
+    "element": lambda t: t[2, 3],
+    "diagonal": lambda t: t.diagonal(),
+}
+
+
+@pytest.mark.parametrize("view", _VIEWS.values(), ids=_VIEWS)
+@pytest.mark.parametrize("strided", [False, True])
+def test_a_gradient_in_column_major_order_is_cut_out_under_the_view(view, strided):
+    a = torch.ones(3, 4, requires_grad=True)
+    y = a.t().clone().t() * 1 if strided else a.clone()
+    factor = torch.ones(3, 4)
+    view(y).mul_(3)
+    view(factor).mul_(3)
+    w = torch.arange(1.0, 13).reshape(4, 3)
+    (y.t() * w).sum().backward()
+    assert a.grad.tolist() == (w.t() * factor).tolist()

@@ -33,7 +33,8 @@ class CopySlices(Node):
     shape: tuple[int, ...]
 
     def raw(self, g: Any, keep: bool) -> tuple[Any, ...]:
-        rest = np.array(g, order="K", copy=True)
+        # In row-major order whatever that of `g`: the geometry counts in it.
+        rest = np.array(g, order="C", copy=True)
         window = _window(rest, self.geometry)
         part = window.copy()
         window[...] = 0
@@ -104,12 +105,10 @@ def _geometry(view: Any, base: Any) -> tuple[tuple[int, ...], tuple[int, ...], i
 
 
 def _window(array: Any, geometry: Any) -> Any:
+    """The view of `array`, which is contiguous, that `geometry` describes: for writing through."""
     shape, strides, offset = geometry
     if 0 in shape:
         return np.empty(shape, array.dtype)
-    flat = np.ascontiguousarray(array)
-    if flat is not array:
-        array = flat
     itemsize = array.itemsize
     return np.ndarray(
         shape, array.dtype, array, offset * itemsize, tuple(s * itemsize for s in strides)
