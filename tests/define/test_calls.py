@@ -77,3 +77,17 @@ def test_every_schema_makes_a_signature():
         for name, schemas in names.items():
             assert all(parse(schema).name == name for schema in schemas)
             assert parser(name, tuple(schemas), letter == "m").signatures
+
+
+def test_parameters_may_bear_any_name_while_calls_are_overridden():
+    """The guard's own names once stood in the way of a parameter called `r`."""
+
+    class Overriding(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            return super().__torch_function__(function, types, args, kwargs or {})
+
+    alive = torch.ones(2).as_subclass(Overriding)
+    assert torch.combinations(torch.tensor([1, 2, 3])).tolist() == [[1, 2], [1, 3], [2, 3]]
+    assert torch.combinations(torch.tensor([1, 2]), r=1).tolist() == [[1], [2]]
+    assert (alive + 1).tolist() == [2.0, 2.0]

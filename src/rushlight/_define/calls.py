@@ -152,28 +152,30 @@ def guard(name: str, target: Any, method: bool) -> Any:
         head = "*args, **kw"
         call, everything, rest, odd = "*args, **kw", "args", "kw", ""
     else:
-        head = ", ".join([*(f"{n}=M" for n in positional), "*args", *(f"{n}=M" for n in keywords),
-                          "**kw"])  # fmt: skip
+        head = ", ".join([*(f"{n}=M_" for n in positional), "*args",
+                          *(f"{n}=M_" for n in keywords), "**kw"])  # fmt: skip
         call = ", ".join([*positional, *(f"{n}={n}" for n in keywords)])
-        everything = f"given(({''.join(n + ', ' for n in positional)}), D) + args"
-        rest = f"named(kw, D, {{{', '.join(f'{n!r}: {n}' for n in keywords)}}})"
+        everything = f"given_(({''.join(n + ', ' for n in positional)}), D_) + args"
+        rest = f"named_(kw, D_, {{{', '.join(f'{n!r}: {n}' for n in keywords)}}})"
         needed = len(positional) - len(target.__defaults__ or ())
-        missing = "".join(f" or {n} is M" for n in positional[:needed])
-        odd = f"      if args or kw{missing}: raise Odd\n"
+        missing = "".join(f" or {n} is M_" for n in positional[:needed])
+        odd = f"      if args or kw{missing}: raise Odd_\n"
+    # Names of our own end in an underscore, as no parameter does: `target` and `r` are common.
     asked = "" if name in _NOT_OVERRIDDEN else (
-        "    if ACTIVE:\n"
-        f"      r = overridden(call, {everything}, {rest}, {method})\n"
-        "      if r is not UNHANDLED: return r\n"
+        "    if ACTIVE_:\n"
+        f"      handled_ = overridden_(call_, {everything}, {rest}, {method})\n"
+        "      if handled_ is not UNHANDLED_: return handled_\n"
     )
     text = (
-        "def make(target, retry, given, named, D, M, Odd, ACTIVE, overridden, UNHANDLED):\n"
-        f"  def call({head}):\n"
+        "def make(target_, retry_, given_, named_, D_, M_, Odd_, ACTIVE_, overridden_, "
+        "UNHANDLED_):\n"
+        f"  def call_({head}):\n"
         f"{asked}"
         f"    try:\n{odd}"
-        f"      return target({call})\n"
-        "    except Exception as error:\n"
-        f"      return retry({name!r}, target, error, {everything}, {rest}, {method})\n"
-        "  return call\n"
+        f"      return target_({call})\n"
+        "    except Exception as error_:\n"
+        f"      return retry_({name!r}, target_, error_, {everything}, {rest}, {method})\n"
+        "  return call_\n"
     )
     space: dict[str, Any] = {}
     exec(compile(text, f"<rushlight call of {name}>", "exec"), space)

@@ -141,7 +141,11 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
     Source: https://docs.pytorch.org/docs/stable/generated/torch.combinations.html
 
-    ``combinations([1, 2, 3])`` has the rows [1, 2], [1, 3] and [2, 3].
+    >>> import rushlight as torch
+    >>> torch.combinations(torch.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
     """
     data = input._data
     if data.ndim != 1:
